@@ -1,0 +1,94 @@
+#pragma once
+/// The one interface to mail. Maildir (maildir_store.h) is the first implementation; no caller may know of
+/// files, so that an object store with leased locks can follow.
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "base/result.h"
+#include "pop3/deletion_marks.h"
+#include "pop3/types.h"
+#include "ring/operation.h"
+#include "ring/task.h"
+
+namespace restante {
+
+/// Whose maildrop it is, in the user database's words. The views outlive the opening.
+struct MaildropOwner {
+    std::string_view user;      ///< canonical name
+    std::string_view home;      ///< "" = none
+    std::string_view maildrop;  ///< an own maildrop's path, "" = as [storage] maildir says
+    std::string_view session;   ///< the session's id, for log lines
+};
+
+/// What LIST and UIDL say of a message. `unique_id` lives as long as its Maildrop.
+struct MessageFacts {
+    pop3::Octets octets;
+    std::string_view unique_id;
+};
+
+/// A part of an open file that strategies may send without reading it.
+struct FileSegment {
+    int file;
+    std::uint64_t octets;  ///< from offset 0
+};
+
+/// An open message: stored octets, in order, by offset.
+class MessageSource {
+public:
+    virtual ~MessageSource() = default;
+    virtual std::uint64_t stored_octets() const = 0;
+    /// What LIST said.
+    virtual pop3::Octets octets() const = 0;
+    /// All CRLF, nothing to stuff: can go out as it is.
+    virtual bool is_wire_ready() const = 0;
+    /// The Request whose result is the octets read into `target` at `offset`, 0 at the end.
+    virtual Request read(std::uint64_t offset, std::span<char> target) = 0;
+    virtual std::optional<FileSegment> file_segment() const = 0;
+};
+
+/// How UPDATE ended. Everything but `done` is `-ERR [SYS/TEMP] some deleted messages not removed`.
+enum class CommitOutcome : std::uint8_t {
+    done,        ///< every marked message is gone, durably where configured
+    incomplete,  ///< some are still there
+    lease_lost,  ///< nothing was removed: exclusive access had ended (never said by a Maildir)
+};
+
+/// An open maildrop: locked (RFC 1939 §4) and fixed until it is destroyed, which ends the lock and removes
+/// nothing. Messages have indexes 0 .. count() - 1 in the order of their numbers.
+class Maildrop {
+public:
+    virtual ~Maildrop() = default;
+    virtual std::uint32_t count() const = 0;
+    virtual pop3::Octets octets() const = 0;  ///< of all messages
+    virtual MessageFacts message(std::uint32_t index) const = 0;
+    /// Opens it for reading; the source is the Maildrop's and valid until the next open_message(), close or
+    /// commit(). Errors: not_found (removed by another program), refused, exhausted (out of descriptors, or
+    /// not the file that was listed), broken.
+    virtual Task<Result<MessageSource*>> open_message(std::uint32_t index) = 0;
+    virtual void close_message() = 0;
+    /// Removes the marked messages and nothing else. To be called once, last, after QUIT and its line end
+    /// were received (RFC 1939 §6).
+    virtual Task<CommitOutcome> commit(const pop3::DeletionMarks& marks) = 0;
+};
+
+/// Why a maildrop was not opened.
+enum class OpenRefusal : std::uint8_t {
+    in_use,     ///< another session holds it: [IN-USE]
+    temporary,  ///< [SYS/TEMP]: logged
+    permanent,  ///< [SYS/PERM]: logged
+};
+
+using OpenedMaildrop = std::expected<std::unique_ptr<Maildrop>, OpenRefusal>;
+
+class Store {
+public:
+    virtual ~Store() = default;
+    /// Locks the maildrop and lists it. A user without one yet has an empty one; nothing is created.
+    virtual Task<OpenedMaildrop> open(MaildropOwner owner) = 0;
+};
+
+}  // namespace restante

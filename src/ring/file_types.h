@@ -1,0 +1,58 @@
+#pragma once
+/// What is known about files and directories without opening them.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace restante {
+
+enum class FileKind : std::uint8_t { regular, directory, other };
+
+/// What fstat answers, as far as a maildrop cares.
+struct FileStatus {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::uint64_t octets = 0;
+    WallTime modified;
+    WallTime changed;
+    FileKind kind = FileKind::other;
+    friend bool operator==(const FileStatus&, const FileStatus&) = default;
+};
+
+/// The entries of a directory, without "." and "..", in no order; the names in one block.
+class DirectoryListing {
+public:
+    struct Entry {
+        std::uint32_t name_offset;
+        std::uint32_t name_octets;
+        std::uint64_t inode;
+        FileKind kind;  ///< of the entry itself: a symbolic link is `other`
+    };
+    void add(std::string_view name, std::uint64_t inode, FileKind kind);
+    void clear();
+    std::span<const Entry> entries() const { return entries_; }
+    std::string_view name(const Entry& entry) const {
+        return std::string_view(names_).substr(entry.name_offset, entry.name_octets);
+    }
+
+private:
+    std::string names_;
+    std::vector<Entry> entries_;
+};
+
+/// One file to unlink, if it still is the one meant.
+struct Removal {
+    int directory;     ///< descriptor
+    std::string name;  ///< in it
+    std::uint64_t device;
+    std::uint64_t inode;
+    /// 0 removed; -ENOENT no such name; -ESTALE the name is another file now (not removed); else -errno.
+    int result = 0;
+};
+
+}  // namespace restante

@@ -1,0 +1,134 @@
+#pragma once
+/// One request to the kernel (or to a helper thread), and its way to a result. Who carries it out: ring.h.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "ring/file_types.h"
+#include "ring/socket_address.h"
+
+namespace restante {
+
+/// Code that would block a reactor: run on a helper thread, inline by the simulator. Must not touch anything
+/// that its reactor may touch meanwhile.
+class Work {
+public:
+    virtual void run() = 0;
+
+protected:
+    ~Work() = default;
+};
+
+/// Each kind has its own bounded queue and threads, so that hashing cannot starve mail.
+enum class HelperKind : std::uint8_t { files, hashing };
+inline constexpr std::size_t helper_kinds = 2;
+
+/// A value: what is asked. Made by one of the factories, which say what the result is; it is -errno on
+/// failure, -ETIMEDOUT when the deadline passed, -ECANCELED after Ring::cancel(). Whatever it points to
+/// (names, buffers, descriptors) must live until the completion.
+struct Request {
+    enum class Kind : std::uint8_t {
+        accept, receive, send, shutdown, sleep,      // network and time
+        open, status, status_at, read, write, lock,  // one file
+        list_directory, remove, sync, replace_file,  // always on a helper
+        offload,
+    };
+    enum class Open : std::uint8_t {
+        file,       ///< a regular file, for reading; no link is followed at any component
+        directory,  ///< likewise a directory
+    };
+
+    /// Descriptor of the new connection (non-blocking, close-on-exec); `peer` is filled in.
+    static Request accept(int listener, SocketAddress& peer);
+    /// Octets received, 0 at the end of the stream.
+    static Request receive(int socket, std::span<char> target);
+    /// source.size(): all of it is sent, or it is an error. `more`: the last segment may wait for more.
+    static Request send(int socket, std::span<const char> source, bool more);
+    /// 0. Both directions: wakes whatever is in flight on the socket.
+    static Request shutdown(int socket);
+    /// -ETIMEDOUT at its deadline.
+    static Request sleep();
+
+    /// Descriptor. `name` is relative to `directory` and stays beneath it (openat2 RESOLVE_BENEATH |
+    /// NO_SYMLINKS | NO_MAGICLINKS); -ELOOP for links, -EINVAL where it is no regular file.
+    static Request open(int directory, const char* name, Open what);
+    /// 0, `status` filled in.
+    static Request status(int file, FileStatus& status);
+    /// 0, `status` filled in; a link is not followed. `name`: one component, or a path with AT_FDCWD.
+    static Request status_at(int directory, const char* name, FileStatus& status);
+    /// Octets read, fewer than asked only at the end of the file, 0 there.
+    static Request read(int file, std::span<char> target, std::uint64_t offset);
+    /// source.size(): appended at the file's own position (log files, pipes).
+    static Request write(int file, std::span<const char> source);
+    /// 0, or the descriptor of a lock file to keep open; -EWOULDBLOCK when another holds it. Exclusive,
+    /// never waits, ends with the descriptor's close. Where the file system refuses flock on a directory
+    /// (NFS), `restante.lock` in it is locked.
+    static Request lock(int directory);
+
+    /// 0. The directory is rewound first.
+    static Request list_directory(int directory, DirectoryListing& listing);
+    /// 0, each Removal has its own result.
+    static Request remove(std::span<Removal> removals);
+    /// 0 once the file or directory is on stable storage.
+    static Request sync(int file);
+    /// 0. `name` in `directory` has `content`, all or nothing to whoever opens it (temporary file, then
+    /// rename; not synced). Mode 0600.
+    static Request replace_file(int directory, const char* name, std::span<const char> content);
+    /// 0 once `work` has run; -EAGAIN when the queue of `helper` is full.
+    static Request offload(HelperKind helper, Work& work);
+
+    /// Ends with -ETIMEDOUT at `when`. Only accept, receive, send and sleep can be ended so.
+    Request until(Instant when) const;
+
+    Kind kind;
+    Open open_what = Open::file;
+    HelperKind helper = HelperKind::files;
+    bool more = false;
+    int fd = -1;
+    const char* name = nullptr;
+    std::span<char> target{};
+    std::span<const char> source{};
+    std::uint64_t offset = 0;
+    SocketAddress* peer = nullptr;
+    FileStatus* file_status = nullptr;
+    DirectoryListing* listing = nullptr;
+    std::span<Removal> removals{};
+    Work* work = nullptr;
+    Instant deadline = never;
+};
+
+class HelperQueue;
+
+/// A request under way: has an address, is neither copied nor moved, and must live until it has completed
+/// (the kernel owns its buffers until then).
+class Operation {
+public:
+    explicit Operation(const Request& asked) : request(asked) {}
+    Operation(const Operation&) = delete;
+    Operation& operator=(const Operation&) = delete;
+    ~Operation() { ASSERT(!in_flight); }
+
+    const Request request;
+    std::int64_t result = 0;
+
+    /// Set by whoever submits; called once, on the reactor's thread, with `result` set and `in_flight` false.
+    /// It may destroy the operation.
+    void (*on_complete)(Operation&) = nullptr;
+    void* context = nullptr;
+
+    // The ring's own.
+    bool in_flight = false;
+    bool timed_out = false;
+    bool cancelled = false;
+    std::uint32_t slot = 0;
+    std::uint64_t progress = 0;              ///< octets done by earlier parts of a split transfer
+    Operation* timer_previous = nullptr;
+    Operation* timer_next = nullptr;
+    Operation* queue_next = nullptr;         ///< helper pool
+    HelperQueue* return_to = nullptr;        ///< helper pool
+};
+
+}  // namespace restante

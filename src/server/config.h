@@ -1,0 +1,99 @@
+#pragma once
+/// The configuration file (TOML), checked: what the rest of the server reads.
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ring/socket_address.h"
+
+namespace restante {
+
+inline constexpr std::string_view default_config_path = "/etc/restante/restante.toml";
+
+enum class TlsMode : std::uint8_t { none, starttls, required };
+enum class UsernameCase : std::uint8_t { lower, keep };
+enum class UniqueIdMode : std::uint8_t { automatic, filename, dovecot, courier };
+enum class DeliveryStrategy : std::uint8_t {
+    automatic, copy, sendfile, splice, mmap, mmap_zerocopy, uring_splice,
+};
+
+struct ListenerConfig {
+    std::string name;  ///< as in [listener.NAME]
+    std::vector<SocketAddress> addresses;
+    TlsMode tls = TlsMode::none;
+};
+
+struct StorageConfig {
+    std::string maildir;  ///< path template, absolute
+    std::string user = "vmail";
+};
+
+struct BackendConfig {
+    std::string name;  ///< as in [auth.backend.NAME]
+    std::string path;  ///< absolute
+};
+
+struct AuthConfig {
+    bool allow_cleartext = false;
+    std::vector<std::string> mechanisms = {"PLAIN", "LOGIN"};
+    std::string default_domain;
+    UsernameCase username_case = UsernameCase::lower;
+    BackendConfig backend;
+};
+
+struct Pop3Config {
+    bool apop = false;
+    UniqueIdMode unique_id = UniqueIdMode::automatic;
+    std::string dovecot_uidl_format = "%08Xu%08Xv";
+    bool durable = true;
+};
+
+struct LimitsConfig {
+    std::uint32_t connections = 100000;
+    Duration login_timeout = std::chrono::minutes(3);
+    Duration idle_timeout = std::chrono::minutes(10);
+    Duration failed_delay = std::chrono::seconds(2);
+    Duration failed_delay_max = std::chrono::seconds(30);
+    Duration drain_timeout = std::chrono::seconds(30);
+};
+
+struct RuntimeConfig {
+    std::uint32_t reactors = 0;  ///< 0 = one a core
+};
+
+struct LogConfig {
+    LogLevel level = LogLevel::info;
+    std::string ident = "restante";
+    std::string file;  ///< "" = stderr
+};
+
+struct Config {
+    std::string hostname;  ///< of APOP timestamps; the machine's where the file has none
+    std::vector<ListenerConfig> listeners;
+    StorageConfig storage;
+    AuthConfig auth;
+    Pop3Config pop3;
+    LimitsConfig limits;
+    RuntimeConfig runtime;
+    DeliveryStrategy delivery = DeliveryStrategy::automatic;
+    LogConfig log;
+};
+
+/// What is wrong, one "file:line:column: sentence" each, in file order; never empty.
+using ConfigErrors = std::vector<std::string>;
+
+/// Reads and checks `path`. Relative paths in it are taken relative to its folder.
+std::expected<Config, ConfigErrors> load_config(const std::string& path);
+/// The same from `text`; `path` is what errors name, and its folder the base of relative paths.
+std::expected<Config, ConfigErrors> parse_config(std::string_view text, const std::string& path);
+
+/// Keys of `text` whose value is not the default, one "key = value" a line, in the order of the schema
+/// (`restante config`); with `all`, every key. `text` has passed parse_config().
+std::string describe_config(std::string_view text, const std::string& path, bool all);
+
+}  // namespace restante
