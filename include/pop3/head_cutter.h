@@ -19,6 +19,8 @@ public:
     bool done() const { return done_; }
 
 private:
+    void end_line(bool is_blank);
+
     BodyLines body_;
     std::uint64_t body_lines_ = 0;
     bool in_body_ = false;

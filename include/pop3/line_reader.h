@@ -3,8 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
-#include <string>
 #include <string_view>
 
 #include "pop3/limits.h"
@@ -15,6 +15,12 @@ namespace pop3 {
 /// reported once, with its octets dropped up to its end. Any split of the input gives the same lines.
 class LineReader {
 public:
+    LineReader() = default;
+    LineReader(const LineReader&) = delete;
+    LineReader& operator=(const LineReader&) = delete;
+    /// Overwrites everything it holds.
+    ~LineReader();
+
     enum class Status : std::uint8_t {
         line,        ///< `line` is one, without its end, valid until the next call of next() or feed()
         incomplete,  ///< feed() more
@@ -37,17 +43,36 @@ public:
 
     /// Octets received and not yet given out: what a client pipelined (or injected before a handshake).
     bool has_buffered() const { return begin_ < end_; }
-    /// Overwrites what was given out, which may have been a password.
+    /// Those octets, valid until the next call of another function: an incomplete line's keyword may
+    /// decide the limit that next() is given.
+    std::string_view buffered() const { return {storage().data() + begin_, end_ - begin_}; }
+    /// Overwrites what was given out, which may have been a password. Ends its `line`.
     void wipe();
 
 private:
-    std::string long_;                    // grown only inside AUTH exchanges, released after
-    char buffer_[2 * command_line_octets_max + 2];
-    std::size_t begin_ = 0;
-    std::size_t end_ = 0;
-    std::size_t scanned_ = 0;
-    std::size_t dropped_ = 0;             // octets of the overlong line dropped so far
-    bool dropping_ = false;
+    static constexpr std::size_t short_octets = 2 * command_line_octets_max + 2;
+    static constexpr std::size_t long_octets = auth_line_octets_max + command_line_octets_max;
+
+    std::span<char> storage() { return {long_ ? long_.get() : short_, long_ ? long_octets : short_octets}; }
+    std::span<const char> storage() const { return const_cast<LineReader*>(this)->storage(); }
+    void move_unread_to(std::span<char> target);
+    void compact();
+    void grow();
+    void release_long();
+    Next give_line(std::size_t after);
+    Next wait_for_end(std::size_t octets_max);
+    void drop_unread();
+
+    std::unique_ptr<char[]> long_;  // only while a line of an AUTH exchange does not fit into short_
+    char short_[short_octets];
+    // Offsets into storage(): begin_ <= scanned_ <= end_.
+    std::uint32_t begin_ = 0;    // of what was not given out
+    std::uint32_t end_ = 0;      // of what was received
+    std::uint32_t scanned_ = 0;  // no line end in [begin_, scanned_)
+    std::uint32_t dropped_ = 0;  // octets of the overlong line dropped so far
 };
+
+// 100,000 connections have one each.
+static_assert(sizeof(LineReader) <= 544);
 
 }  // namespace pop3

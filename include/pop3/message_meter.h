@@ -35,7 +35,10 @@ public:
     MessageMeasure finish() const;
 
 private:
-    MessageMeasure measure_;
+    void feed_content(std::span<const char> in);  // octets of one line, without its LF
+    void feed_line_feed();
+
+    MessageMeasure measure_;  // stored_octets: those fed so far
     std::uint64_t bare_lfs_ = 0;
     bool header_ended_ = false;
     bool at_line_start_ = true;

@@ -2,8 +2,8 @@
 
 namespace restante {
 
-Request Request::accept(int listener, SocketAddress& peer) {
-    return {.kind = Kind::accept, .fd = listener, .peer = &peer};
+Request Request::accept(int listener, SocketAddress& peer, SocketAddress& local) {
+    return {.kind = Kind::accept, .fd = listener, .peer = &peer, .local = &local};
 }
 
 Request Request::receive(int socket, std::span<char> target) {

@@ -41,23 +41,24 @@ struct Request {
         directory,  ///< likewise a directory
     };
 
-    /// Descriptor of the new connection (non-blocking, close-on-exec); `peer` is filled in.
-    static Request accept(int listener, SocketAddress& peer);
+    /// Descriptor of the new connection (close-on-exec); `peer` and `local` are filled in.
+    static Request accept(int listener, SocketAddress& peer, SocketAddress& local);
     /// Octets received, 0 at the end of the stream.
     static Request receive(int socket, std::span<char> target);
     /// source.size(): all of it is sent, or it is an error. `more`: the last segment may wait for more.
     static Request send(int socket, std::span<const char> source, bool more);
-    /// 0. Both directions: wakes whatever is in flight on the socket.
+    /// 0. Nothing more will be sent (FIN); what the peer still sends can be received.
     static Request shutdown(int socket);
     /// -ETIMEDOUT at its deadline.
     static Request sleep();
 
     /// Descriptor. `name` is relative to `directory` and stays beneath it (openat2 RESOLVE_BENEATH |
-    /// NO_SYMLINKS | NO_MAGICLINKS); -ELOOP for links, -EINVAL where it is no regular file.
+    /// NO_SYMLINKS | NO_MAGICLINKS), or absolute with AT_FDCWD; -ELOOP for links, -EINVAL where it is no
+    /// regular file.
     static Request open(int directory, const char* name, Open what);
     /// 0, `status` filled in.
     static Request status(int file, FileStatus& status);
-    /// 0, `status` filled in; a link is not followed. `name`: one component, or a path with AT_FDCWD.
+    /// 0, `status` filled in; a link is not followed. `name`: relative, or absolute with AT_FDCWD.
     static Request status_at(int directory, const char* name, FileStatus& status);
     /// Octets read, fewer than asked only at the end of the file, 0 there.
     static Request read(int file, std::span<char> target, std::uint64_t offset);
@@ -93,6 +94,7 @@ struct Request {
     std::span<const char> source{};
     std::uint64_t offset = 0;
     SocketAddress* peer = nullptr;
+    SocketAddress* local = nullptr;
     FileStatus* file_status = nullptr;
     DirectoryListing* listing = nullptr;
     std::span<Removal> removals{};
@@ -100,7 +102,7 @@ struct Request {
     Instant deadline = never;
 };
 
-class HelperQueue;
+class HelperReturn;
 
 /// A request under way: has an address, is neither copied nor moved, and must live until it has completed
 /// (the kernel owns its buffers until then).
@@ -121,14 +123,15 @@ public:
 
     // The ring's own.
     bool in_flight = false;
-    bool timed_out = false;
-    bool cancelled = false;
+    bool timed_out = false;  ///< its deadline passed: -ECANCELED means -ETIMEDOUT
+    bool timed = false;      ///< in the timer wheel
+    std::uint16_t timer_slot = 0;
     std::uint32_t slot = 0;
-    std::uint64_t progress = 0;              ///< octets done by earlier parts of a split transfer
+    std::uint64_t progress = 0;  ///< octets done by earlier parts of a split transfer
     Operation* timer_previous = nullptr;
     Operation* timer_next = nullptr;
-    Operation* queue_next = nullptr;         ///< helper pool
-    HelperQueue* return_to = nullptr;        ///< helper pool
+    Operation* queue_next = nullptr;    ///< helper pool
+    HelperReturn* return_to = nullptr;  ///< helper pool
 };
 
 }  // namespace restante

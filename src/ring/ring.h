@@ -37,7 +37,7 @@ public:
     /// Read once a turn.
     virtual Instant now() const = 0;
     virtual WallTime wall_time() const = 0;
-    /// Cryptographically strong (in the simulator: from its seed).
+    /// Cryptographically strong (in the simulator: from its seed); 256 octets at most.
     virtual void fill_random(std::span<std::byte> target) = 0;
 };
 

@@ -91,7 +91,11 @@ public:
     using promise_type = task_internal::Promise<T>;
 
     Task(Task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
-    Task& operator=(Task&&) = delete;
+    /// The frame that is given up must have ended, or not begun.
+    Task& operator=(Task&& other) noexcept {
+        std::swap(frame_, other.frame_);
+        return *this;
+    }
     ~Task() {
         if (frame_) frame_.destroy();
     }

@@ -19,7 +19,13 @@ enum class TlsMode : std::uint8_t { none, starttls, required };
 enum class UsernameCase : std::uint8_t { lower, keep };
 enum class UniqueIdMode : std::uint8_t { automatic, filename, dovecot, courier };
 enum class DeliveryStrategy : std::uint8_t {
-    automatic, copy, sendfile, splice, mmap, mmap_zerocopy, uring_splice,
+    automatic,
+    copy,
+    sendfile,
+    splice,
+    mmap,
+    mmap_zerocopy,
+    uring_splice,
 };
 
 struct ListenerConfig {
@@ -82,18 +88,24 @@ struct Config {
     RuntimeConfig runtime;
     DeliveryStrategy delivery = DeliveryStrategy::automatic;
     LogConfig log;
+    /// What is allowed but hardly meant, one "file: sentence" each; for `serve` to log at its start.
+    std::vector<std::string> warnings;
 };
 
-/// What is wrong, one "file:line:column: sentence" each, in file order; never empty.
+/// What is wrong, one "file:line:column: sentence" each, in file order; then, without a place, what
+/// the file as a whole lacks: "file: sentence". Never empty.
 using ConfigErrors = std::vector<std::string>;
 
 /// Reads and checks `path`. Relative paths in it are taken relative to its folder.
 std::expected<Config, ConfigErrors> load_config(const std::string& path);
-/// The same from `text`; `path` is what errors name, and its folder the base of relative paths.
+/// The text of the file at `path`, at most 1 MiB of it; the error is "path: cannot be read: cause".
+std::expected<std::string, std::string> read_config_text(const std::string& path);
+/// load_config() from `text`; `path` is what errors name, and its folder the base of relative paths.
 std::expected<Config, ConfigErrors> parse_config(std::string_view text, const std::string& path);
 
 /// Keys of `text` whose value is not the default, one "key = value" a line, in the order of the schema
-/// (`restante config`); with `all`, every key. `text` has passed parse_config().
+/// (`restante config`); with `all`, every key with its meaning. The output is TOML. `text` has passed
+/// parse_config().
 std::string describe_config(std::string_view text, const std::string& path, bool all);
 
 }  // namespace restante

@@ -1,0 +1,23 @@
+#include "base/buffer_pool.h"
+
+namespace restante {
+
+Buffer::~Buffer() {
+    if (octets_ == nullptr) return;
+    --pool_->lent_;
+    if (pool_->kept_.size() < BufferPool::kept_max) pool_->kept_.push_back(std::move(octets_));
+}
+
+std::span<char> Buffer::octets() const {
+    return {octets_.get(), octets_ == nullptr ? 0 : BufferPool::buffer_octets};
+}
+
+Buffer BufferPool::acquire() {
+    ++lent_;
+    if (kept_.empty()) return Buffer(this, std::make_unique_for_overwrite<char[]>(buffer_octets));
+    std::unique_ptr<char[]> octets = std::move(kept_.back());
+    kept_.pop_back();
+    return Buffer(this, std::move(octets));
+}
+
+}  // namespace restante

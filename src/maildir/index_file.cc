@@ -1,0 +1,253 @@
+#include "maildir/index_file.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
+#include "base/assert.h"
+#include "maildir/index_layout.h"
+#include "maildir/maildir_name.h"
+
+namespace restante {
+
+using namespace index_layout;
+
+namespace {
+
+template <class Record>
+Record read_record(const std::vector<char>& file, std::size_t at) {
+    static_assert(std::is_trivially_copyable_v<Record>);
+    Record record;
+    std::memcpy(&record, file.data() + at, sizeof record);
+    return record;
+}
+
+MessageRecord message_record(const std::vector<char>& file, std::uint32_t at) {
+    return read_record<MessageRecord>(file, sizeof(Header) + at * sizeof(MessageRecord));
+}
+
+IdentityRecord record_of(const FileIdentity& identity, bool is_trusted) {
+    const std::uint64_t bits = (identity.exists ? exists_bit : 0) | (is_trusted ? trusted_bit : 0);
+    return {identity.device, identity.inode, identity.octets,
+            identity.modified_nanoseconds, identity.changed_nanoseconds, bits};
+}
+
+FileIdentity identity_of(const IdentityRecord& record) {
+    return {(record.bits & exists_bit) != 0, record.device, record.inode, record.octets,
+            record.modified_nanoseconds, record.changed_nanoseconds};
+}
+
+void set_trust(Header& header, const IndexTrust& trust) {
+    header.fresh = record_of(trust.fresh.folder, trust.fresh.is_trusted);
+    header.current = record_of(trust.current.folder, trust.current.is_trusted);
+    header.dovecot_uidlist = record_of(trust.dovecot_uidlist, false);
+    header.courier_sizelist = record_of(trust.courier_sizelist, false);
+    header.policy = trust.policy;
+}
+
+void store_header(std::vector<char>& file, Header header) {
+    std::memcpy(file.data(), &header, sizeof header);
+    header.checksum = checksum_of(file);
+    std::memcpy(file.data(), &header, sizeof header);
+}
+
+template <class Record>
+void append(std::vector<char>& octets, const Record& record) {
+    const auto* first = reinterpret_cast<const char*>(&record);
+    octets.insert(octets.end(), first, first + sizeof record);
+}
+
+}  // namespace
+
+struct MaildropIndex::Layout {
+    Header header;
+    Sections sections;
+};
+
+bool same_folder(const FileIdentity& a, const FileIdentity& b) {
+    if (!a.exists || !b.exists) return a.exists == b.exists;
+    return a.device == b.device && a.inode == b.inode && a.modified_nanoseconds == b.modified_nanoseconds &&
+           a.changed_nanoseconds == b.changed_nanoseconds;
+}
+
+bool same_file(const FileIdentity& a, const FileIdentity& b) {
+    if (!a.exists || !b.exists) return a.exists == b.exists;
+    return a.device == b.device && a.inode == b.inode && a.octets == b.octets &&
+           a.modified_nanoseconds == b.modified_nanoseconds;
+}
+
+MaildropIndex::MaildropIndex(std::vector<char> file, const Layout& layout)
+    : file_(std::move(file)),
+      count_(layout.header.count),
+      retired_count_(layout.header.retired_count),
+      octets_(layout.header.octets),
+      retired_at_(layout.sections.retired_at),
+      dots_at_(layout.sections.dots_at),
+      text_at_(layout.sections.text_at) {}
+
+std::shared_ptr<const MaildropIndex> MaildropIndex::decode(std::vector<char> file) {
+    const std::optional<Header> header = checked_header(file);
+    if (!header) return nullptr;
+    const std::optional<Sections> sections = sections_of(*header);
+    if (!sections || !is_content_valid(file, *header, *sections)) return nullptr;
+    return std::shared_ptr<const MaildropIndex>(
+        new MaildropIndex(std::move(file), {*header, *sections}));
+}
+
+IndexedMessage MaildropIndex::message(std::uint32_t at) const {
+    ASSERT(at < count_);
+    const MessageRecord record = message_record(file_, at);
+    const std::string_view name = text(record.name_at, record.name_octets);
+    return {name,
+            name.substr(0, record.base_octets),
+            text(record.id_at, record.id_octets),
+            (record.bits & current_bit) != 0 ? Folder::current : Folder::fresh,
+            static_cast<UniqueIdKind>(record.bits >> id_kind_shift),
+            (record.bits & wire_ready_bit) != 0,
+            record.inode,
+            record.stored_octets,
+            pop3::Octets(record.octets),
+            record.header_octets};
+}
+
+pop3::Octets MaildropIndex::octets(std::uint32_t at) const {
+    ASSERT(at < count_);
+    return pop3::Octets(message_record(file_, at).octets);
+}
+
+std::string_view MaildropIndex::unique_id(std::uint32_t at) const {
+    ASSERT(at < count_);
+    const MessageRecord record = message_record(file_, at);
+    return text(record.id_at, record.id_octets);
+}
+
+pop3::MessageMeasure MaildropIndex::measure(std::uint32_t at) const {
+    ASSERT(at < count_);
+    const MessageRecord record = message_record(file_, at);
+    pop3::MessageMeasure measure;
+    measure.stored_octets = record.stored_octets;
+    measure.octets = pop3::Octets(record.octets);
+    measure.header_octets = record.header_octets;
+    measure.wire_ready = (record.bits & wire_ready_bit) != 0;
+    if (record.dots_after == 0) return measure;
+    const std::size_t dots = dots_at_ + (record.dots_after - 1) * sizeof(std::uint64_t);
+    measure.stuffed_dots = read_record<std::uint64_t>(file_, dots);
+    const std::size_t recorded = recorded_dots(measure.stuffed_dots);
+    std::memcpy(measure.stuffed_dot_at.data(), file_.data() + dots + sizeof(std::uint64_t),
+                recorded * sizeof(std::uint64_t));
+    return measure;
+}
+
+IndexTrust MaildropIndex::trust() const {
+    const auto header = read_record<Header>(file_, 0);
+    return {{identity_of(header.fresh), (header.fresh.bits & trusted_bit) != 0},
+            {identity_of(header.current), (header.current.bits & trusted_bit) != 0},
+            identity_of(header.dovecot_uidlist),
+            identity_of(header.courier_sizelist),
+            header.policy};
+}
+
+std::shared_ptr<const MaildropIndex> MaildropIndex::with_trust(const IndexTrust& trust) const {
+    std::vector<char> file = file_;
+    auto header = read_record<Header>(file, 0);
+    set_trust(header, trust);
+    store_header(file, header);
+    return std::shared_ptr<const MaildropIndex>(
+        new MaildropIndex(std::move(file), {header, *sections_of(header)}));
+}
+
+RetiredId MaildropIndex::retired(std::uint32_t at) const {
+    ASSERT(at < retired_count_);
+    const auto record = read_record<RetiredRecord>(file_, retired_at_ + at * sizeof(RetiredRecord));
+    return {text(record.id_at, record.id_octets), record.inode};
+}
+
+IndexBuilder::IndexBuilder(std::size_t messages_expected) {
+    static constexpr std::size_t name_octets_guess = 64;
+    messages_.reserve(messages_expected * sizeof(MessageRecord));
+    text_.reserve(messages_expected * name_octets_guess);
+}
+
+std::uint32_t IndexBuilder::add_text(std::string_view text) {
+    const std::size_t at = text_.size();
+    ASSERT(at + text.size() <= UINT32_MAX);
+    text_.insert(text_.end(), text.begin(), text.end());
+    return static_cast<std::uint32_t>(at);
+}
+
+// 0, or one more than the position of the count that the positions follow.
+std::uint32_t IndexBuilder::add_dots(const pop3::MessageMeasure& measure) {
+    if (measure.stuffed_dots == 0) return 0;
+    dots_.push_back(measure.stuffed_dots);
+    const auto after = static_cast<std::uint32_t>(dots_.size());
+    const auto recorded = std::span(measure.stuffed_dot_at).first(recorded_dots(measure.stuffed_dots));
+    dots_.insert(dots_.end(), recorded.begin(), recorded.end());
+    return after;
+}
+
+void IndexBuilder::add(const NewIndexedMessage& message, const pop3::MessageMeasure& measure) {
+    ASSERT(count_ < indexed_messages_max);
+    ASSERT(!message.name.empty() && message.name.size() <= file_name_octets_max);
+    ASSERT(pop3::is_unique_id(message.unique_id));
+    MessageRecord record{};
+    record.inode = message.inode;
+    record.stored_octets = measure.stored_octets;
+    record.octets = measure.octets.value();
+    record.header_octets = measure.header_octets;
+    record.dots_after = add_dots(measure);
+    record.name_at = add_text(message.name);
+    record.id_at = message.name.starts_with(message.unique_id) ? record.name_at : add_text(message.unique_id);
+    record.name_octets = static_cast<std::uint16_t>(message.name.size());
+    record.base_octets = static_cast<std::uint16_t>(base_name(message.name).size());
+    record.id_octets = static_cast<std::uint8_t>(message.unique_id.size());
+    record.bits = static_cast<std::uint8_t>((message.folder == Folder::current ? current_bit : 0) |
+                                            (measure.wire_ready ? wire_ready_bit : 0) |
+                                            static_cast<unsigned>(message.id_kind) << id_kind_shift);
+    append(messages_, record);
+    octets_ += measure.octets.value();
+    ++count_;
+}
+
+void IndexBuilder::retire(const RetiredId& retired) {
+    ASSERT(pop3::is_unique_id(retired.unique_id));
+    append(retired_, RetiredRecord{retired.inode, add_text(retired.unique_id),
+                                   static_cast<std::uint32_t>(retired.unique_id.size())});
+    ++retired_count_;
+}
+
+std::shared_ptr<const MaildropIndex> IndexBuilder::build(const IndexTrust& trust) {
+    Header header{};
+    std::memcpy(header.magic, magic.data(), magic.size());
+    header.byte_order = byte_order_mark;
+    header.version = format_version;
+    header.octets = octets_;
+    header.count = count_;
+    header.retired_count = retired_count_;
+    header.dot_numbers = dots_.size();
+    header.text_octets = text_.size();
+    set_trust(header, trust);
+    const std::optional<Sections> sections = sections_of(header);
+    ASSERT(sections.has_value());
+    std::vector<char> file(sections->end);
+    const auto store = [&file](std::size_t at, const void* source, std::size_t octets) {
+        if (octets > 0) std::memcpy(file.data() + at, source, octets);
+    };
+    store(sizeof header, messages_.data(), messages_.size());
+    store(sections->retired_at, retired_.data(), retired_.size());
+    store(sections->dots_at, dots_.data(), dots_.size() * sizeof(std::uint64_t));
+    store(sections->text_at, text_.data(), text_.size());
+    store_header(file, header);
+    return std::shared_ptr<const MaildropIndex>(new MaildropIndex(std::move(file), {header, *sections}));
+}
+
+IndexLookup::IndexLookup(std::shared_ptr<const MaildropIndex> index)
+    : index_(std::move(index)), files_(index_->count()) {
+    for (std::uint32_t at = 0; at < index_->count(); ++at) {
+        const IndexedMessage message = index_->message(at);
+        files_.add(message.base, message.inode, at);
+    }
+}
+
+}  // namespace restante

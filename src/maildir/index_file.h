@@ -1,0 +1,184 @@
+#pragma once
+/// `restante.index`: what was learnt of a maildrop by listing and reading it, so that the next session need not.
+/// The octets of the file are the snapshot in memory. Nothing of it is needed but ids that only it remembers
+/// (unique_ids.h says which): a missing or damaged index is made again from the mail.
+///
+/// The file: header, message records of one size, retired ids, positions of stuffed dots, then all names and
+/// unique-ids (a unique-id that its name starts with is not stored again). Numbers are in host byte order,
+/// which is marked. XXH3-64 over everything.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "maildir/file_table.h"
+#include "maildir/message_file.h"
+#include "pop3/message_meter.h"
+#include "pop3/types.h"
+
+namespace restante {
+
+/// Most messages an index holds; with the longest names and ids the offsets still fit 32 bits.
+inline constexpr std::uint32_t indexed_messages_max = 3'000'000;
+
+/// Where a unique-id comes from.
+enum class UniqueIdKind : std::uint8_t {
+    derived,  ///< from the file name
+    content,  ///< from the message's octets: another message has the name's id
+    foreign,  ///< from another server's list
+};
+
+/// A file or folder as it was. Not all of it tells a change: same_folder(), same_file().
+struct FileIdentity {
+    bool exists = false;
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::uint64_t octets = 0;
+    std::int64_t modified_nanoseconds = 0;
+    std::int64_t changed_nanoseconds = 0;
+    friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+};
+
+/// Both absent, or device, inode, mtime and ctime agree: no name was added, removed or changed between them.
+bool same_folder(const FileIdentity& a, const FileIdentity& b);
+/// Both absent, or device, inode, size and mtime agree.
+bool same_file(const FileIdentity& a, const FileIdentity& b);
+
+struct FolderTrust {
+    FileIdentity folder;
+    /// The listing was complete and no later change can have left the same times.
+    bool is_trusted = false;
+    friend bool operator==(const FolderTrust&, const FolderTrust&) = default;
+};
+
+/// What an index was made from: it holds as long as all of this is so.
+struct IndexTrust {
+    FolderTrust fresh;
+    FolderTrust current;
+    FileIdentity dovecot_uidlist;
+    FileIdentity courier_sizelist;
+    std::uint64_t policy = 0;  ///< UniqueIdPolicy::hash(); of another policy octets hold and ids do not
+    friend bool operator==(const IndexTrust&, const IndexTrust&) = default;
+};
+
+/// An id that no message but the one with `inode` may have: its message is gone, but another with the same name
+/// is or was there. Inode 0: nobody may.
+struct RetiredId {
+    std::string_view unique_id;
+    std::uint64_t inode = 0;
+    friend bool operator==(const RetiredId&, const RetiredId&) = default;
+};
+
+/// One message of an index. Views live as long as the index.
+struct IndexedMessage {
+    std::string_view name;  ///< of the file, with flags
+    std::string_view base;  ///< up to its first ':'
+    std::string_view unique_id;
+    Folder folder;
+    UniqueIdKind id_kind;
+    bool is_wire_ready;
+    std::uint64_t inode;
+    std::uint64_t stored_octets;
+    pop3::Octets octets;
+    std::uint64_t header_octets;
+};
+
+/// Immutable; may be shared between threads. Messages are in the order of their numbers. About 56 octets and
+/// the name a message.
+class MaildropIndex {
+public:
+    /// nullptr: not an index of this version and machine, or damaged. Every offset is checked, so that even a
+    /// file made with malice and a right checksum is safe to use; names contain no '/' and no NUL, unique-ids
+    /// are unique-ids (but need not be unique).
+    static std::shared_ptr<const MaildropIndex> decode(std::vector<char> file);
+    /// What decode() takes.
+    std::span<const char> encoded() const { return file_; }
+
+    std::uint32_t count() const { return count_; }
+    pop3::Octets octets() const { return octets_; }  ///< of all messages
+    /// `at` < count(), also below.
+    IndexedMessage message(std::uint32_t at) const;
+    pop3::Octets octets(std::uint32_t at) const;
+    std::string_view unique_id(std::uint32_t at) const;
+    pop3::MessageMeasure measure(std::uint32_t at) const;
+
+    IndexTrust trust() const;
+    /// A copy that differs in this only.
+    std::shared_ptr<const MaildropIndex> with_trust(const IndexTrust& trust) const;
+
+    std::uint32_t retired_count() const { return retired_count_; }
+    RetiredId retired(std::uint32_t at) const;  ///< `at` < retired_count()
+
+private:
+    friend class IndexBuilder;
+    struct Layout;
+    explicit MaildropIndex(std::vector<char> file, const Layout& layout);
+    std::string_view text(std::uint64_t offset, std::uint64_t octets) const {
+        return std::string_view(file_.data() + text_at_ + offset, octets);
+    }
+
+    std::vector<char> file_;
+    std::uint32_t count_;
+    std::uint32_t retired_count_;
+    pop3::Octets octets_;
+    std::size_t retired_at_;  // offsets in file_
+    std::size_t dots_at_;
+    std::size_t text_at_;
+};
+
+/// What is to be said of one message.
+struct NewIndexedMessage {
+    std::string_view name;  ///< 1 .. file_name_octets_max octets, no '/' and no NUL
+    std::string_view unique_id;
+    Folder folder = Folder::fresh;
+    UniqueIdKind id_kind = UniqueIdKind::derived;
+    std::uint64_t inode = 0;
+};
+
+/// Puts an index together; use once.
+class IndexBuilder {
+public:
+    explicit IndexBuilder(std::size_t messages_expected = 0);
+    /// In the order of the message numbers; at most indexed_messages_max times.
+    void add(const NewIndexedMessage& message, const pop3::MessageMeasure& measure);
+    void retire(const RetiredId& retired);
+    std::shared_ptr<const MaildropIndex> build(const IndexTrust& trust);
+
+private:
+    std::uint32_t add_text(std::string_view text);
+    std::uint32_t add_dots(const pop3::MessageMeasure& measure);
+
+    std::vector<char> messages_;  // records as in the file
+    std::vector<char> retired_;
+    std::vector<std::uint64_t> dots_;
+    std::vector<char> text_;
+    std::uint32_t count_ = 0;
+    std::uint32_t retired_count_ = 0;
+    std::uint64_t octets_ = 0;
+};
+
+/// Finds messages of an index by base name (FileTable): for a listing that is compared with its index, not for
+/// a session.
+class IndexLookup {
+public:
+    explicit IndexLookup(std::shared_ptr<const MaildropIndex> index);
+    const MaildropIndex& index() const { return *index_; }
+
+    /// The message in this very file.
+    std::optional<std::uint32_t> find(std::string_view base, std::uint64_t inode) const {
+        return files_.find(base, inode);
+    }
+    /// The first message of that base name, and whether there are others.
+    std::optional<FileTable::Name> name(std::string_view base) const { return files_.name(base); }
+
+private:
+    std::shared_ptr<const MaildropIndex> index_;
+    FileTable files_;
+};
+
+}  // namespace restante

@@ -1,0 +1,71 @@
+#pragma once
+/// The index of a maildrop as it is now: trusted, or made again from what changed.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "maildir/index_file.h"
+#include "maildir/maildir_context.h"
+#include "maildir/measure.h"
+#include "maildir/scan.h"
+#include "ring/task.h"
+
+namespace restante {
+
+/// stored_octets of a message that could not be read, or is not what was read: it is listed, refused, and
+/// measured again at the next login.
+inline constexpr std::uint64_t unmeasured = ~std::uint64_t{0};
+
+/// One opening of one maildrop, locked and open as `directory`.
+class IndexRefresh {
+public:
+    /// What is given outlives it.
+    IndexRefresh(const MaildirContext& context, const MaildropPlace& place, int directory)
+        : context_(context), place_(place), directory_(directory) {}
+
+    /// A handful of system calls when nothing has changed, whatever the size. Otherwise folders are listed, and
+    /// messages that no index knows are read.
+    Task<Result<std::shared_ptr<const MaildropIndex>>> run();
+    /// Keeps `index` for later sessions, in memory and on disk. Failing at the latter costs time later, no more.
+    Task<void> keep(std::shared_ptr<const MaildropIndex> index);
+
+private:
+    /// By base name and inode: what was read stays good when the folders have to be listed again.
+    using Measures = std::map<std::pair<std::string, std::uint64_t>, MeasuredFile>;
+    struct Lists {
+        std::vector<char> dovecot_text;
+        std::vector<char> courier_text;
+        std::optional<DovecotUidlist> dovecot;
+        std::optional<CourierSizelist> courier;
+    };
+    enum class Attempt : std::uint8_t { done, file_gone };
+
+    Task<Result<IndexTrust>> look();
+    Task<Result<FileIdentity>> identify(const char* name);
+    Task<Result<std::shared_ptr<const MaildropIndex>>> rebuild(std::shared_ptr<const MaildropIndex> previous,
+                                                              IndexTrust trust);
+    Task<Result<Lists>> read_lists();
+    template <class List>
+    Task<Result<void>> read_list(const char* name, std::vector<char>& text, std::optional<List>& list);
+    Task<Result<Attempt>> read_digests(const UniqueIdAssignment& assignment, const Scan& scan,
+                                       std::vector<ContentHash>& digests);
+    Task<Result<Attempt>> read_new(const AssignedIds& ids, const Scan& scan, const IndexLookup* previous);
+    Task<Result<Attempt>> measure(const ScannedFile& file, bool with_content);
+    Task<Result<Attempt>> stand_in(const ScannedFile& file, Error error);
+    const MeasuredFile* measured(const ScannedFile& file) const;
+    std::shared_ptr<const MaildropIndex> build(const Scan& scan, const AssignedIds& ids,
+                                               const IndexLookup* previous, IndexTrust trust) const;
+    void warn(LogLevel level, std::string_view text);
+
+    const MaildirContext& context_;
+    const MaildropPlace& place_;
+    const int directory_;
+    Measures measures_;
+};
+
+}  // namespace restante

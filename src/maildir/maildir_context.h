@@ -1,0 +1,39 @@
+#pragma once
+/// What the parts of a Maildir store work with.
+
+#include <string>
+#include <string_view>
+
+#include "base/buffer_pool.h"
+#include "base/log.h"
+#include "maildir/index_cache.h"
+#include "maildir/maildrop_path.h"
+#include "maildir/unique_ids.h"
+#include "ring/ring.h"
+
+namespace restante {
+
+inline constexpr const char* index_name = "restante.index";
+
+struct StoreOptions {
+    MaildropPath path;
+    UniqueIdPolicy unique_ids;
+    bool durable = true;  ///< fsync before UPDATE is acknowledged
+};
+
+/// A reactor's; outlives its maildrops.
+struct MaildirContext {
+    Ring& ring;
+    Log& log;
+    BufferPool& buffers;
+    IndexCache& cache;
+    const StoreOptions& options;
+};
+
+/// Which maildrop it is about: where it is, and for whom log lines name it.
+struct MaildropPlace {
+    std::string path;
+    std::string about;  ///< "user=<...>, session=<...>"
+};
+
+}  // namespace restante

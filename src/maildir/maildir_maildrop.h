@@ -1,0 +1,93 @@
+#pragma once
+/// An open Maildir: what Store (store.h) promises, kept with files.
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "maildir/index_file.h"
+#include "maildir/maildir_context.h"
+#include "maildir/scan.h"
+#include "maildir/store.h"
+#include "ring/file_types.h"
+
+namespace restante {
+
+/// The open message: one file.
+class FileSource final : public MessageSource {
+public:
+    FileSource() = default;  ///< none open
+    FileSource(Handle file, const IndexedMessage& message)
+        : file_(std::move(file)), stored_octets_(message.stored_octets), octets_(message.octets),
+          is_wire_ready_(message.is_wire_ready) {}
+    std::uint64_t stored_octets() const override { return stored_octets_; }
+    pop3::Octets octets() const override { return octets_; }
+    bool is_wire_ready() const override { return is_wire_ready_; }
+    Request read(std::uint64_t offset, std::span<char> target) override {
+        return Request::read(file_.get(), target, offset);
+    }
+    std::optional<FileSegment> file_segment() const override {
+        return FileSegment{file_.get(), stored_octets_};
+    }
+
+private:
+    Handle file_;
+    std::uint64_t stored_octets_ = 0;
+    pop3::Octets octets_;
+    bool is_wire_ready_ = false;
+};
+
+class MaildirMaildrop final : public Maildrop {
+public:
+    /// `directory` is the maildrop's, locked by itself or by `lock_file`; empty where there is none yet.
+    MaildirMaildrop(const MaildirContext& context, MaildropPlace place, Handle directory, Handle lock_file,
+                    std::shared_ptr<const MaildropIndex> index)
+        : context_(context), place_(std::move(place)), directory_(std::move(directory)),
+          lock_file_(std::move(lock_file)), index_(std::move(index)) {}
+
+    std::uint32_t count() const override { return index_->count(); }
+    pop3::Octets octets() const override { return index_->octets(); }
+    MessageFacts message(std::uint32_t index) const override {
+        return {index_->octets(index), index_->unique_id(index)};
+    }
+    Task<Result<MessageSource*>> open_message(std::uint32_t index) override;
+    void close_message() override { source_ = FileSource(); }
+    Task<CommitOutcome> commit(const pop3::DeletionMarks& marks) override;
+
+private:
+    /// A marked message on its way out, under the name that it was last seen with.
+    struct Pending {
+        std::uint32_t message;
+        Folder folder;
+        std::string name;
+    };
+    /// A folder that loses messages.
+    struct LosingFolder {
+        Handle handle;
+        bool has_lost = false;
+    };
+
+    Task<Result<Handle>> open_file(IndexedMessage message);
+    Task<Result<std::string>> find_again(IndexedMessage message);
+    Task<void> note_changed(std::uint32_t changed);
+
+    Task<bool> remove(std::vector<Pending>& pending);
+    Task<bool> relocate(std::vector<Pending>& pending);
+    Task<bool> open_losing(const std::vector<Pending>& pending);
+    Task<bool> make_durable();
+    bool settle(std::vector<Pending>& pending, const std::vector<Removal>& removals);
+    std::uint64_t device_of(Folder folder) const;
+    LosingFolder& losing(Folder folder) { return losing_[static_cast<std::size_t>(folder)]; }
+    void complain(std::string_view what, int system_errno);
+
+    const MaildirContext& context_;
+    const MaildropPlace place_;
+    const Handle directory_;
+    const Handle lock_file_;
+    std::shared_ptr<const MaildropIndex> index_;
+    FileSource source_;
+    std::array<LosingFolder, 2> losing_;
+};
+
+}  // namespace restante

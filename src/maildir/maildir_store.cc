@@ -1,0 +1,101 @@
+#include "maildir/maildir_store.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <cerrno>
+
+#include "maildir/index_refresh.h"
+#include "maildir/maildir_maildrop.h"
+
+namespace restante {
+
+Task<OpenedMaildrop> MaildirStore::open(MaildropOwner owner) {
+    MaildropPlace place{{}, fmt::format("user=<{}>, session=<{}>", log_escaped(owner.user), owner.session)};
+    std::expected<std::string, std::string> path = context_.options.path.expand(owner);
+    if (!path) {
+        complain(place, path.error());
+        co_return std::unexpected(OpenRefusal::permanent);
+    }
+    place.path = std::move(*path);
+    const bool is_present = co_await is_root_present(place);
+    if (!is_present) co_return std::unexpected(OpenRefusal::temporary);
+    const std::int64_t opened = co_await perform(
+        context_.ring, Request::open(AT_FDCWD, place.path.c_str(), Request::Open::directory));
+    if (opened == -ENOENT) {
+        OpenedMaildrop missing = co_await open_missing(place);
+        co_return missing;
+    }
+    if (opened < 0) {
+        co_return std::unexpected(refuse(place, error_of_errno(static_cast<int>(-opened), "open maildrop")));
+    }
+    Handle directory(context_.ring, static_cast<int>(opened));
+    const std::int64_t locked = co_await perform(context_.ring, Request::lock(directory.get()));
+    if (locked == -EWOULDBLOCK) co_return std::unexpected(OpenRefusal::in_use);
+    if (locked < 0) {
+        co_return std::unexpected(refuse(place, error_of_errno(static_cast<int>(-locked), "lock maildrop")));
+    }
+    Handle lock_file;
+    if (locked > 0) lock_file = Handle(context_.ring, static_cast<int>(locked));
+    OpenedMaildrop maildrop = co_await open_locked(place, std::move(directory), std::move(lock_file));
+    co_return maildrop;
+}
+
+/// A mail root that is missing, or another folder than before, is not mounted: an empty maildrop would make
+/// clients believe that their mail is gone.
+Task<bool> MaildirStore::is_root_present(const MaildropPlace& place) {
+    const std::string& root = context_.options.path.root();
+    FileStatus status;
+    const std::int64_t known =
+        co_await perform(context_.ring, Request::status_at(AT_FDCWD, root.c_str(), status));
+    if (known < 0 || status.kind != FileKind::directory) {
+        const Error error = error_of_errno(known < 0 ? static_cast<int>(-known) : ENOTDIR, "is it mounted?");
+        complain(place, fmt::format("mail root {}: {}", root, describe(error)));
+        co_return false;
+    }
+    if (!root_) root_ = status;
+    if (root_->device != status.device || root_->inode != status.inode) {
+        complain(place, fmt::format("mail root {} is another folder than at first: was it mounted or unmounted? "
+                                    "Restart when it is the right one", root));
+        co_return false;
+    }
+    co_return true;
+}
+
+/// A user who never got mail has no folder yet; a missing folder above it is trouble.
+Task<OpenedMaildrop> MaildirStore::open_missing(MaildropPlace place) {
+    const std::size_t slash = place.path.find_last_not_of('/', place.path.size());
+    const std::size_t end = place.path.rfind('/', slash);
+    const std::string parent = end == 0 ? "/" : place.path.substr(0, end);
+    FileStatus status;
+    const std::int64_t known =
+        co_await perform(context_.ring, Request::status_at(AT_FDCWD, parent.c_str(), status));
+    if (known < 0) {
+        const Error error = error_of_errno(static_cast<int>(-known), "folder above the maildrop");
+        complain(place, describe(error));
+        co_return std::unexpected(OpenRefusal::temporary);
+    }
+    co_return std::make_unique<MaildirMaildrop>(context_, std::move(place), Handle(), Handle(),
+                                                IndexBuilder().build(IndexTrust()));
+}
+
+Task<OpenedMaildrop> MaildirStore::open_locked(MaildropPlace place, Handle directory, Handle lock_file) {
+    IndexRefresh refresh(context_, place, directory.get());
+    Result<std::shared_ptr<const MaildropIndex>> index = co_await refresh.run();
+    if (!index) co_return std::unexpected(refuse(place, index.error()));
+    co_return std::make_unique<MaildirMaildrop>(context_, std::move(place), std::move(directory),
+                                                std::move(lock_file), std::move(*index));
+}
+
+OpenRefusal MaildirStore::refuse(const MaildropPlace& place, const Error& error) {
+    complain(place, describe(error));
+    const bool needs_human = error.kind == ErrorKind::refused || error.kind == ErrorKind::broken;
+    return needs_human ? OpenRefusal::permanent : OpenRefusal::temporary;
+}
+
+void MaildirStore::complain(const MaildropPlace& place, std::string_view what) {
+    context_.log.write(LogLevel::error,
+                       fmt::format("maildrop {}: {}, {}", log_escaped(place.path, 512), what, place.about));
+}
+
+}  // namespace restante

@@ -1,0 +1,30 @@
+#pragma once
+/// Maildirs as a Store.
+
+#include "maildir/maildir_context.h"
+#include "maildir/store.h"
+
+namespace restante {
+
+/// One a reactor.
+class MaildirStore final : public Store {
+public:
+    /// What is given outlives it and its maildrops.
+    MaildirStore(Ring& ring, Log& log, BufferPool& buffers, const StoreOptions& options)
+        : context_{ring, log, buffers, cache_, options} {}
+
+    Task<OpenedMaildrop> open(MaildropOwner owner) override;
+
+private:
+    Task<bool> is_root_present(const MaildropPlace& place);
+    Task<OpenedMaildrop> open_missing(MaildropPlace place);
+    Task<OpenedMaildrop> open_locked(MaildropPlace place, Handle directory, Handle lock_file);
+    OpenRefusal refuse(const MaildropPlace& place, const Error& error);
+    void complain(const MaildropPlace& place, std::string_view what);
+
+    IndexCache cache_;
+    const MaildirContext context_;
+    std::optional<FileStatus> root_;  // as first seen
+};
+
+}  // namespace restante

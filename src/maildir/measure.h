@@ -1,0 +1,32 @@
+#pragma once
+/// Exact octets of a message, by reading it.
+
+#include <optional>
+#include <string>
+
+#include "base/buffer_pool.h"
+#include "base/result.h"
+#include "maildir/content_digest.h"
+#include "pop3/message_meter.h"
+#include "ring/ring.h"
+#include "ring/task.h"
+
+namespace restante {
+
+struct MeasuredFile {
+    pop3::MessageMeasure measure;
+    std::uint64_t inode = 0;
+    std::optional<ContentHash> content;  ///< where it was asked for
+};
+
+/// Reads `path` in `maildrop` (a descriptor) from end to end, in pieces of a pooled buffer. Errors: not_found
+/// (removed or renamed meanwhile), refused (no permission), exhausted (it grew or shrank while it was read, or
+/// out of descriptors), broken (EIO).
+Task<Result<MeasuredFile>> measure_file(Ring& ring, BufferPool& buffers, int maildrop, std::string path,
+                                        bool with_content);
+
+/// The whole of a small file, e.g. an index or a uidlist. More than `octets_max`: exhausted.
+Task<Result<std::vector<char>>> read_file(Ring& ring, int maildrop, const char* name,
+                                          std::uint64_t octets_max);
+
+}  // namespace restante

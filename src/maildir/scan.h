@@ -1,0 +1,49 @@
+#pragma once
+/// Which files a Maildir holds, although other programs rename and remove them meanwhile.
+
+#include <cstdint>
+#include <list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "maildir/message_file.h"
+#include "ring/file_types.h"
+#include "ring/ring.h"
+#include "ring/task.h"
+
+namespace restante {
+
+/// "new" or "cur".
+const char* folder_name(Folder folder);
+/// "cur/1130000000.M1P2.host:2,S", relative to the maildrop.
+std::string path_in_maildrop(Folder folder, std::string_view file_name);
+
+/// What a folder was when it was listed.
+struct FolderState {
+    bool exists = false;
+    FileStatus status;
+    /// Nothing can have changed in it since, as long as `status` is what it says: it was the same before and
+    /// after the listing, and old enough for a later change to show (timestamp_granularity).
+    bool is_settled = false;
+};
+
+/// Kernels before 6.13 stamp files with the time of the last timer tick (1 to 10 ms): two changes within one may
+/// leave one stamp.
+inline constexpr Duration timestamp_granularity = std::chrono::milliseconds(20);
+
+/// Every message file, each once: by base name and inode. In no order.
+struct Scan {
+    std::vector<ScannedFile> files;
+    FolderState fresh;
+    FolderState current;
+    std::list<DirectoryListing> listings;  ///< own the names
+};
+
+/// Lists new/, then cur/ (a message moves from the one to the other, so it is seen at least once), again while
+/// they change, up to scans_max times; then the union counts. A folder that does not exist is empty.
+inline constexpr int scans_max = 4;
+Task<Result<Scan>> scan_maildir(Ring& ring, int maildrop);
+
+}  // namespace restante

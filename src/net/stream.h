@@ -1,0 +1,49 @@
+#pragma once
+/// One connection's octets. TCP for now; TLS becomes a second kind behind the same calls.
+
+#include <span>
+
+#include "base/result.h"
+#include "ring/ring.h"
+#include "ring/task.h"
+
+namespace restante {
+
+/// How long octets of a refused client are still read, and how many, so that its last reply is not lost to a
+/// reset (close() with unread octets sends one).
+inline constexpr Duration linger_max = std::chrono::seconds(1);
+inline constexpr std::size_t linger_octets_max = 256 * 1024;
+
+/// Owns the socket. One coroutine uses it: at most one operation is in flight.
+class Stream {
+public:
+    Stream(Ring& ring, Handle socket) : ring_(ring), socket_(std::move(socket)) {}
+
+    /// Octets received, 0 at the end; -errno.
+    Completion receive(std::span<char> target, Instant deadline) {
+        return perform(ring_, Request::receive(socket_.get(), target).until(deadline), in_flight_);
+    }
+    /// All of `source`, or -errno. `more`: it may wait for the next send.
+    Completion send(std::span<const char> source, bool more, Instant deadline) {
+        return perform(ring_, Request::send(socket_.get(), source, more).until(deadline), in_flight_);
+    }
+    /// Until `until`: always ends with -ETIMEDOUT or -ECANCELED.
+    Completion pause(Instant until) { return perform(ring_, Request::sleep().until(until), in_flight_); }
+    /// Ends what is in flight with -ECANCELED.
+    void interrupt() {
+        if (in_flight_ != nullptr) ring_.cancel(*in_flight_);
+    }
+
+    /// Closes at once.
+    void close() { socket_.reset(); }
+    /// Sends FIN, then reads and forgets what is still coming, then closes.
+    Task<void> close_lingering();
+    int socket() const { return socket_.get(); }
+
+private:
+    Ring& ring_;
+    Handle socket_;
+    Operation* in_flight_ = nullptr;
+};
+
+}  // namespace restante

@@ -1,0 +1,229 @@
+#include "ring/blocking_calls.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstring>
+
+#include "base/fd.h"
+
+namespace restante {
+namespace {
+
+constexpr std::int64_t nanoseconds_a_second = 1'000'000'000;
+
+std::int64_t negative_errno(long result) { return result < 0 ? -errno : result; }
+
+WallTime wall_time_of(const timespec& time) {
+    return {time.tv_sec * nanoseconds_a_second + time.tv_nsec};
+}
+
+FileKind kind_of_mode(mode_t mode) {
+    if (S_ISREG(mode)) return FileKind::regular;
+    return S_ISDIR(mode) ? FileKind::directory : FileKind::other;
+}
+
+FileStatus status_of(const struct stat& from) {
+    return {.device = from.st_dev,
+            .inode = from.st_ino,
+            .octets = static_cast<std::uint64_t>(from.st_size),
+            .modified = wall_time_of(from.st_mtim),
+            .changed = wall_time_of(from.st_ctim),
+            .kind = kind_of_mode(from.st_mode)};
+}
+
+std::int64_t open_beneath(int directory, const char* name, int flags, std::uint64_t resolve) {
+    open_how how{};
+    how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC | O_NOFOLLOW);
+    // An absolute path is an operator's (the mail root, the log): only requests with one come with AT_FDCWD.
+    how.resolve = resolve | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    if (directory != AT_FDCWD) how.resolve |= RESOLVE_BENEATH;
+    return negative_errno(::syscall(SYS_openat2, directory, name, &how, sizeof how));
+}
+
+// O_NONBLOCK: a FIFO that somebody put among the messages must not hang the open.
+std::int64_t open_for(const Request& request, std::uint64_t resolve) {
+    const bool is_file = request.open_what == Request::Open::file;
+    const int flags = is_file ? O_RDONLY | O_NONBLOCK | O_NOCTTY : O_RDONLY | O_DIRECTORY;
+    const std::int64_t opened = open_beneath(request.fd, request.name, flags, resolve);
+    if (opened < 0 || !is_file) return opened;
+    Fd file(static_cast<int>(opened));
+    struct stat status;
+    if (::fstat(file.get(), &status) < 0) return -errno;
+    return S_ISREG(status.st_mode) ? file.release() : -EINVAL;
+}
+
+std::int64_t status_of_open(const Request& request) {
+    struct stat status;
+    if (::fstat(request.fd, &status) < 0) return -errno;
+    *request.file_status = status_of(status);
+    return 0;
+}
+
+std::int64_t status_at(const Request& request) {
+    struct stat status;
+    if (::fstatat(request.fd, request.name, &status, AT_SYMLINK_NOFOLLOW) < 0) return -errno;
+    *request.file_status = status_of(status);
+    return 0;
+}
+
+// fstatat has no "only if cached"; opening with O_PATH has, and fstat of what is open asks no disk.
+std::int64_t status_at_cached(const Request& request) {
+    const std::int64_t opened = open_beneath(request.fd, request.name, O_PATH, RESOLVE_CACHED);
+    if (opened == -ELOOP) return -EAGAIN;  // a link on the way: the blocking call knows what to do
+    if (opened < 0) return opened;
+    const Fd file(static_cast<int>(opened));
+    struct stat status;
+    if (::fstat(file.get(), &status) < 0) return -errno;
+    *request.file_status = status_of(status);
+    return 0;
+}
+
+std::int64_t read_whole(const Request& request) {
+    std::size_t done = 0;
+    while (done < request.target.size()) {
+        const ssize_t got = ::pread(request.fd, request.target.data() + done, request.target.size() - done,
+                                    static_cast<off_t>(request.offset + done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return -errno;
+        if (got == 0) break;
+        done += static_cast<std::size_t>(got);
+    }
+    return static_cast<std::int64_t>(done);
+}
+
+std::int64_t write_whole(int file, std::span<const char> source) {
+    std::size_t done = 0;
+    while (done < source.size()) {
+        const ssize_t put = ::write(file, source.data() + done, source.size() - done);
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) return -errno;
+        done += static_cast<std::size_t>(put);
+    }
+    return static_cast<std::int64_t>(done);
+}
+
+// NFS emulates flock by record locks, which want a descriptor open for writing: EBADF on a directory.
+bool refuses_directory_locks(int error) {
+    return error == EBADF || error == ENOLCK || error == EOPNOTSUPP || error == ENOSYS || error == EINVAL ||
+           error == EISDIR;
+}
+
+std::int64_t lock_directory(int directory) {
+    if (::flock(directory, LOCK_EX | LOCK_NB) == 0) return 0;
+    if (!refuses_directory_locks(errno)) return -errno;
+    const int file = ::openat(directory, "restante.lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (file < 0) return -errno;
+    Fd lock_file(file);
+    if (::flock(lock_file.get(), LOCK_EX | LOCK_NB) < 0) return -errno;
+    return lock_file.release();
+}
+
+// getdents64(2) answers in records of this shape, cut off after the name's NUL.
+FileKind kind_of_entry(int directory, const dirent64& entry) {
+    if (entry.d_type == DT_REG) return FileKind::regular;
+    if (entry.d_type == DT_DIR) return FileKind::directory;
+    if (entry.d_type != DT_UNKNOWN) return FileKind::other;
+    struct stat status;
+    if (::fstatat(directory, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) < 0) return FileKind::other;
+    return kind_of_mode(status.st_mode);
+}
+
+std::int64_t list_directory(const Request& request) {
+    request.listing->clear();
+    if (::lseek(request.fd, 0, SEEK_SET) < 0) return -errno;
+    alignas(dirent64) char buffer[32 * 1024];
+    for (;;) {
+        const long got = ::syscall(SYS_getdents64, request.fd, buffer, sizeof buffer);
+        if (got < 0) return -errno;
+        if (got == 0) return 0;
+        for (long at = 0; at < got;) {
+            const auto* entry = reinterpret_cast<const dirent64*>(buffer + at);
+            at += entry->d_reclen;
+            const std::string_view name = entry->d_name;
+            if (name == "." || name == "..") continue;
+            request.listing->add(name, entry->d_ino, kind_of_entry(request.fd, *entry));
+        }
+    }
+}
+
+int remove_one(const Removal& removal) {
+    struct stat status;
+    if (::fstatat(removal.directory, removal.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) return -errno;
+    if (status.st_dev != removal.device || status.st_ino != removal.inode) return -ESTALE;
+    return ::unlinkat(removal.directory, removal.name.c_str(), 0) < 0 ? -errno : 0;
+}
+
+std::int64_t remove_all(std::span<Removal> removals) {
+    for (Removal& removal : removals) removal.result = remove_one(removal);
+    return 0;
+}
+
+std::int64_t replace_file(const Request& request) {
+    const std::string temporary = std::string(request.name) + ".tmp";
+    ::unlinkat(request.fd, temporary.c_str(), 0);  // of a crash; the maildrop is locked, so nobody else's
+    const int opened = ::openat(request.fd, temporary.c_str(),
+                                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (opened < 0) return -errno;
+    const Fd file(opened);
+    std::int64_t result = write_whole(file.get(), request.source);
+    if (result >= 0) result = negative_errno(::renameat(request.fd, temporary.c_str(), request.fd, request.name));
+    if (result < 0) ::unlinkat(request.fd, temporary.c_str(), 0);
+    return result < 0 ? result : 0;
+}
+
+std::int64_t run_work(Work& work) {
+    work.run();
+    return 0;
+}
+
+}  // namespace
+
+std::int64_t carry_out(const Request& request) {
+    using Kind = Request::Kind;
+    switch (request.kind) {
+        case Kind::open: return open_for(request, 0);
+        case Kind::status: return status_of_open(request);
+        case Kind::status_at: return status_at(request);
+        case Kind::read: return read_whole(request);
+        case Kind::write: return write_whole(request.fd, request.source);
+        case Kind::lock: return lock_directory(request.fd);
+        case Kind::list_directory: return list_directory(request);
+        case Kind::remove: return remove_all(request.removals);
+        case Kind::sync: return negative_errno(::fsync(request.fd));
+        case Kind::replace_file: return replace_file(request);
+        case Kind::offload: return run_work(*request.work);
+        case Kind::accept:
+        case Kind::receive:
+        case Kind::send:
+        case Kind::shutdown:
+        case Kind::sleep: break;
+    }
+    ASSERT(!"a request of the network");
+}
+
+std::int64_t carry_out_cached(const Request& request) {
+    using Kind = Request::Kind;
+    switch (request.kind) {
+        case Kind::open: return open_for(request, RESOLVE_CACHED);
+        case Kind::status: return status_of_open(request);
+        case Kind::status_at: return status_at_cached(request);
+        case Kind::lock: return lock_directory(request.fd);
+        case Kind::read: {
+            const iovec target{request.target.data(), request.target.size()};
+            return negative_errno(
+                ::preadv2(request.fd, &target, 1, static_cast<off_t>(request.offset), RWF_NOWAIT));
+        }
+        default: return -EAGAIN;
+    }
+}
+
+}  // namespace restante

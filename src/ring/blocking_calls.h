@@ -1,0 +1,16 @@
+#pragma once
+/// Requests carried out by plain system calls: what helper threads do.
+
+#include <cstdint>
+
+#include "ring/operation.h"
+
+namespace restante {
+
+/// Any request but accept, receive, send, shutdown and sleep; may block for long. Returns the result.
+std::int64_t carry_out(const Request& request);
+
+/// The same without waiting for a disk, where the kernel can tell: -EAGAIN when it would have to.
+std::int64_t carry_out_cached(const Request& request);
+
+}  // namespace restante

@@ -1,0 +1,98 @@
+#include "ring/helper_pool.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "ring/blocking_calls.h"
+
+namespace restante {
+
+void OperationQueue::push(Operation& operation) {
+    operation.queue_next = nullptr;
+    if (last_ != nullptr) {
+        last_->queue_next = &operation;
+    } else {
+        first_ = &operation;
+    }
+    last_ = &operation;
+    ++size_;
+}
+
+Operation* OperationQueue::pop() {
+    Operation* operation = first_;
+    if (operation == nullptr) return nullptr;
+    first_ = operation->queue_next;
+    if (first_ == nullptr) last_ = nullptr;
+    --size_;
+    return operation;
+}
+
+void HelperReturn::push(Operation& operation) {
+    bool was_empty;
+    {
+        const std::lock_guard lock(mutex_);
+        was_empty = finished_.size() == 0;
+        finished_.push(operation);
+    }
+    const std::uint64_t one = 1;
+    // Cannot fail: an eventfd that is not read overflows after 2^64 - 2 writes.
+    if (was_empty) [[maybe_unused]] const ssize_t written = ::write(event_fd_, &one, sizeof one);
+}
+
+OperationQueue HelperReturn::take_all() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(finished_, OperationQueue());
+}
+
+HelperPool::HelperPool(std::array<Size, helper_kinds> sizes) {
+    for (std::size_t i = 0; i < helper_kinds; ++i) {
+        kinds_[i].queue_max = sizes[i].queue_max;
+        for (std::size_t n = 0; n < sizes[i].threads; ++n) {
+            threads_.emplace_back([this, i] { work(kinds_[i]); });
+        }
+    }
+}
+
+HelperPool::~HelperPool() {
+    for (Kind& kind : kinds_) {
+        const std::lock_guard lock(kind.mutex);
+        ASSERT(kind.waiting.size() == 0);
+        kind.stopping = true;
+        kind.not_empty.notify_all();
+    }
+    for (std::thread& thread : threads_) thread.join();
+}
+
+bool HelperPool::submit(Operation& operation, HelperReturn& to) {
+    const bool offloaded = operation.request.kind == Request::Kind::offload;
+    const HelperKind helper = offloaded ? operation.request.helper : HelperKind::files;
+    Kind& kind = kinds_[static_cast<std::size_t>(helper)];
+    operation.return_to = &to;
+    const std::lock_guard lock(kind.mutex);
+    if (kind.waiting.size() >= kind.queue_max) return false;
+    kind.waiting.push(operation);
+    kind.not_empty.notify_one();
+    return true;
+}
+
+void HelperPool::work(Kind& kind) {
+    std::unique_lock lock(kind.mutex);
+    for (;;) {
+        kind.not_empty.wait(lock, [&kind] { return kind.stopping || kind.waiting.size() > 0; });
+        Operation* operation = kind.waiting.pop();
+        if (operation == nullptr) return;  // stopping
+        lock.unlock();
+        operation->result = carry_out(operation->request);
+        operation->return_to->push(*operation);
+        lock.lock();
+    }
+}
+
+std::array<HelperPool::Size, helper_kinds> default_helper_sizes() {
+    constexpr std::size_t file_threads = 8;  // they wait for disks, not for cores
+    const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
+    return {{{file_threads, 64 * 1024}, {cores, 1024}}};
+}
+
+}  // namespace restante

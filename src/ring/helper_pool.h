@@ -1,0 +1,75 @@
+#pragma once
+/// Threads for what would block a reactor.
+
+#include <array>
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/fd.h"
+#include "ring/operation.h"
+
+namespace restante {
+
+/// Operations in the order in which they were put in. Owns none.
+class OperationQueue {
+public:
+    void push(Operation& operation);
+    Operation* pop();  ///< nullptr when empty
+    std::size_t size() const { return size_; }
+
+private:
+    Operation* first_ = nullptr;
+    Operation* last_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+/// Where finished operations wait for their reactor; one a ring. The eventfd becomes readable with the first.
+class HelperReturn {
+public:
+    explicit HelperReturn(int event_fd) : event_fd_(event_fd) {}
+    void push(Operation& operation);  ///< any thread
+    OperationQueue take_all();        ///< the reactor's thread
+
+private:
+    std::mutex mutex_;
+    OperationQueue finished_;
+    int event_fd_;
+};
+
+/// A bounded queue and a fixed number of threads for each HelperKind, shared by all reactors. Helpers never
+/// touch a reactor's ring.
+class HelperPool {
+public:
+    struct Size {
+        std::size_t threads;
+        std::size_t queue_max;  ///< operations waiting, beyond those being worked at
+    };
+
+    explicit HelperPool(std::array<Size, helper_kinds> sizes);
+    /// Every operation that was submitted must have completed.
+    ~HelperPool();
+
+    /// False: the queue is full. Otherwise `operation` comes back through `to` with its result.
+    bool submit(Operation& operation, HelperReturn& to);
+
+private:
+    struct Kind {
+        std::mutex mutex;
+        std::condition_variable not_empty;
+        OperationQueue waiting;
+        std::size_t queue_max = 0;
+        bool stopping = false;
+    };
+    void work(Kind& kind);
+
+    std::array<Kind, helper_kinds> kinds_;
+    std::vector<std::thread> threads_;
+};
+
+/// A few threads for files, one a core for hashing; queues of 64 Ki and 1 Ki operations.
+std::array<HelperPool::Size, helper_kinds> default_helper_sizes();
+
+}  // namespace restante

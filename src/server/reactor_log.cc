@@ -1,0 +1,75 @@
+#include "server/reactor_log.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <ctime>
+
+namespace restante {
+namespace {
+
+const char* level_word(LogLevel level) {
+    switch (level) {
+        case LogLevel::debug: return "debug: ";
+        case LogLevel::info: return "";
+        case LogLevel::warn: return "warning: ";
+        case LogLevel::error: return "error: ";
+    }
+    ASSERT(!"a LogLevel");
+}
+
+}  // namespace
+
+std::string format_log_line(WallTime when, std::string_view ident, LogLevel level, std::string_view message) {
+    const std::time_t seconds = when.nanoseconds / 1'000'000'000;
+    const int milliseconds = static_cast<int>(when.nanoseconds / 1'000'000 % 1000);
+    std::tm utc{};
+    ::gmtime_r(&seconds, &utc);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z {}[{}]: {}{}\n", utc.tm_year + 1900,
+                       utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, milliseconds, ident,
+                       ::getpid(), level_word(level), message);
+}
+
+void ReactorLog::write(LogLevel level, std::string_view message) {
+    if (!is_enabled(level)) return;
+    if (pending_.size() + message.size() > pending_octets_max) {
+        ++dropped_;
+        return;
+    }
+    if (dropped_ > 0) {
+        const std::string lost = fmt::format("{} log lines dropped: the log target is too slow", dropped_);
+        dropped_ = 0;
+        pending_ += format_log_line(ring_.wall_time(), ident_, LogLevel::warn, lost);
+    }
+    pending_ += format_log_line(ring_.wall_time(), ident_, level, message);
+}
+
+void ReactorLog::flush() {
+    if (is_writing_ || pending_.empty()) return;
+    is_writing_ = true;
+    writing_ = write_pending();
+    writing_.start([](void* self) { static_cast<ReactorLog*>(self)->is_writing_ = false; }, this);
+}
+
+// A failed write has nowhere to be told.
+Task<void> ReactorLog::write_pending() {
+    while (!pending_.empty()) {
+        std::size_t taken = pending_.size();
+        if (taken > write_octets_max) taken = pending_.rfind('\n', write_octets_max - 1) + 1;
+        if (taken == 0) taken = pending_.find('\n') + 1;
+        in_flight_.assign(pending_, 0, taken);
+        pending_.erase(0, taken);
+        co_await perform(ring_, Request::write(file_, in_flight_));
+    }
+}
+
+void StderrLog::write(LogLevel level, std::string_view message) {
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    const WallTime when{now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec};
+    const std::string line = format_log_line(when, ident_, level, message);
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+}  // namespace restante

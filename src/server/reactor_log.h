@@ -1,0 +1,58 @@
+#pragma once
+/// Log lines on their way from a reactor to the log's descriptor, without waiting for it.
+
+#include <string>
+
+#include "base/log.h"
+#include "ring/ring.h"
+#include "ring/task.h"
+
+namespace restante {
+
+/// "2026-11-21T04:16:15.123Z restante[4711]: warning: message\n"; info has no level word.
+std::string format_log_line(WallTime when, std::string_view ident, LogLevel level, std::string_view message);
+
+/// Gathers the lines of a turn; one write is in flight at a time. Lines beyond `pending_octets_max` are counted
+/// and dropped: a log that does not take them must not stop the mail.
+class ReactorLog final : public Log {
+public:
+    static constexpr std::size_t pending_octets_max = 1024 * 1024;
+    /// Whole lines of up to this much a write: a pipe takes them unmixed with another reactor's (PIPE_BUF).
+    static constexpr std::size_t write_octets_max = 4096;
+
+    /// `file` outlives it, as do `ring` and `ident`.
+    ReactorLog(Ring& ring, int file, LogLevel level, std::string_view ident)
+        : ring_(ring), file_(file), level_(level), ident_(ident), writing_(write_pending()) {}
+
+    bool is_enabled(LogLevel level) const override { return level >= level_; }
+    void write(LogLevel level, std::string_view message) override;
+    /// To be called after each turn.
+    void flush();
+    bool is_flushed() const { return !is_writing_ && pending_.empty(); }
+
+private:
+    Task<void> write_pending();
+
+    Ring& ring_;
+    const int file_;
+    const LogLevel level_;
+    const std::string_view ident_;
+    std::string pending_;
+    std::string in_flight_;
+    std::uint64_t dropped_ = 0;
+    bool is_writing_ = false;
+    Task<void> writing_;
+};
+
+/// For start-up and the command line, where no reactor runs: straight to stderr.
+class StderrLog final : public Log {
+public:
+    explicit StderrLog(std::string_view ident) : ident_(ident) {}
+    bool is_enabled(LogLevel level) const override { return level >= LogLevel::info; }
+    void write(LogLevel level, std::string_view message) override;
+
+private:
+    const std::string_view ident_;
+};
+
+}  // namespace restante

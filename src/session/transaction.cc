@@ -1,0 +1,166 @@
+#include "session/session.h"
+
+namespace restante {
+namespace {
+
+constexpr pop3::Reply no_such_message = pop3::Reply::err("no such message");
+
+/// What the client is told when a message cannot be opened or read.
+pop3::Reply refusal_of(const Error& error) {
+    switch (error.kind) {
+        case ErrorKind::exhausted:
+        case ErrorKind::not_found:
+            return pop3::Reply::err(pop3::ResponseCode::sys_temp, "message not available");
+        default: return pop3::Reply::err(pop3::ResponseCode::sys_perm, "message not readable");
+    }
+}
+
+}  // namespace
+
+/// RFC 1939 §5: commands one after the other, until QUIT.
+Task<Result<Departure>> Session::transaction() {
+    enter(Phase::commands);
+    bad_lines_ = 0;
+    marks_.emplace(maildrop_->count());
+    for (;;) {
+        const Instant deadline = service_.ring.now() + service_.policy.idle_timeout;
+        const Result<pop3::LineReader::Next> line =
+            co_await next_line(pop3::command_line_octets_max, deadline);
+        if (!line) co_return std::unexpected(line.error());
+        const std::optional<pop3::Command> command = parse(*line, pop3::State::transaction);
+        if (!command) {
+            if (has_too_many_bad_lines(pop3::State::transaction)) co_return Departure::bad_commands;
+            continue;
+        }
+        if (command->verb == pop3::Verb::quit) co_return Departure::quit;
+        if (answer(*command)) continue;
+        const Result<void> answered = co_await answer_at_length(*command);
+        if (!answered) co_return std::unexpected(answered.error());
+    }
+}
+
+/// The commands that one line answers; false for the others.
+bool Session::answer(const pop3::Command& command) {
+    const std::string_view argument = command.arguments[0];
+    const bool has_argument = command.argument_count > 0;
+    switch (command.verb) {
+        case pop3::Verb::stat:
+            output_.stat(marks_->count() - marks_->marked_count(), remaining_octets());
+            return true;
+        case pop3::Verb::list:
+        case pop3::Verb::uidl:
+            if (has_argument) list_one(command.verb, argument);
+            return has_argument;
+        case pop3::Verb::dele: mark(argument); return true;
+        case pop3::Verb::noop: output_.reply(pop3::Reply::ok()); return true;
+        case pop3::Verb::rset:
+            marks_->unmark_all();
+            output_.reply(pop3::Reply::ok());
+            return true;
+        case pop3::Verb::capa: capabilities(); return true;
+        default: return false;
+    }
+}
+
+/// The commands that a multi-line response answers.
+Task<Result<void>> Session::answer_at_length(pop3::Command command) {
+    Result<void> answered;
+    if (command.verb == pop3::Verb::list || command.verb == pop3::Verb::uidl) {
+        answered = co_await list_all(command.verb);
+        co_return answered;
+    }
+    const std::optional<pop3::MessageNumber> number = find(command.arguments[0]);
+    std::optional<pop3::BodyLines> body = pop3::BodyLines::all();
+    if (command.verb == pop3::Verb::top) body = pop3::BodyLines::parse(command.arguments[1]);
+    if (!number || !body) {
+        output_.reply(!number ? no_such_message : pop3::Reply::err("wrong arguments"));
+        co_return answered;
+    }
+    answered = co_await send_message(*number, *body);
+    co_return answered;
+}
+
+/// LIST and UIDL without an argument: those not marked as deleted (RFC 1939 §5, §7).
+Task<Result<void>> Session::list_all(pop3::Verb verb) {
+    output_.reply(pop3::Reply::ok("listing follows"));
+    for (std::uint32_t index = 0; index < maildrop_->count(); ++index) {
+        const pop3::MessageNumber number = pop3::MessageNumber::at(index);
+        if (marks_->is_marked(number)) continue;
+        if (!output_.has_room_for_line()) {
+            const Result<void> sent = co_await output_.send(true);
+            if (!sent) co_return sent;
+        }
+        write_listing(verb, number, false);
+    }
+    if (!output_.has_room_for_line()) {
+        const Result<void> sent = co_await output_.send(true);
+        if (!sent) co_return sent;
+    }
+    output_.terminate();
+    co_return Result<void>();
+}
+
+void Session::write_listing(pop3::Verb verb, pop3::MessageNumber number, bool ok) {
+    const MessageFacts message = maildrop_->message(number.index());
+    if (verb == pop3::Verb::list) {
+        output_.scan_listing(number, message.octets, ok);
+    } else {
+        output_.unique_id_listing(number, message.unique_id, ok);
+    }
+}
+
+void Session::list_one(pop3::Verb verb, std::string_view digits) {
+    const std::optional<pop3::MessageNumber> number = find(digits);
+    if (!number) return output_.reply(no_such_message);
+    write_listing(verb, *number, true);
+}
+
+/// DELE (RFC 1939 §5): the message keeps its number and leaves STAT, LIST and UIDL.
+void Session::mark(std::string_view digits) {
+    const std::optional<pop3::MessageNumber> number = find(digits);
+    if (!number) return output_.reply(no_such_message);
+    marks_->mark(*number, maildrop_->message(number->index()).octets);
+    output_.reply(pop3::Reply::ok("marked as deleted"));
+}
+
+/// RETR and TOP. What goes wrong before the status line refuses the command; after it, only closing the
+/// connection keeps the client from taking a part for the whole.
+Task<Result<void>> Session::send_message(pop3::MessageNumber number, pop3::BodyLines body) {
+    const Result<MessageSource*> source = co_await maildrop_->open_message(number.index());
+    if (!source) {
+        report_message(number, source.error());
+        output_.reply(refusal_of(source.error()));
+        co_return Result<void>();
+    }
+    const pop3::Octets octets = (*source)->octets();
+    if (body.is_all()) {
+        output_.octets(octets);
+    } else {
+        output_.reply(pop3::Reply::ok("top of message follows"));
+    }
+    const Result<void> sent = co_await service_.delivery.deliver(**source, body, output_);
+    maildrop_->close_message();
+    if (!sent) {
+        report_message(number, sent.error());
+        co_return sent;
+    }
+    Transfers& transfers = body.is_all() ? retrieved_ : topped_;
+    ++transfers.count;
+    transfers.octets += octets;
+    co_return sent;
+}
+
+pop3::Octets Session::remaining_octets() const {
+    pop3::Octets octets = maildrop_->octets();
+    octets -= marks_->marked_octets();
+    return octets;
+}
+
+/// Nothing where there is no such message, or it is marked as deleted.
+std::optional<pop3::MessageNumber> Session::find(std::string_view digits) const {
+    const std::optional<pop3::MessageNumber> number = pop3::MessageNumber::parse(digits);
+    if (!number || !marks_->exists(*number) || marks_->is_marked(*number)) return std::nullopt;
+    return number;
+}
+
+}  // namespace restante
