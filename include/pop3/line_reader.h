@@ -45,7 +45,7 @@ public:
     bool has_buffered() const { return begin_ < end_; }
     /// Those octets, valid until the next call of another function: an incomplete line's keyword may
     /// decide the limit that next() is given.
-    std::string_view buffered() const { return {storage().data() + begin_, end_ - begin_}; }
+    std::string_view buffered() const { return {octets() + begin_, end_ - begin_}; }
     /// Overwrites what was given out, which may have been a password. Ends its `line`.
     void wipe();
 
@@ -53,19 +53,18 @@ private:
     static constexpr std::size_t short_octets = 2 * command_line_octets_max + 2;
     static constexpr std::size_t long_octets = auth_line_octets_max + command_line_octets_max;
 
-    std::span<char> storage() { return {long_ ? long_.get() : short_, long_ ? long_octets : short_octets}; }
-    std::span<const char> storage() const { return const_cast<LineReader*>(this)->storage(); }
-    void move_unread_to(std::span<char> target);
+    char* octets() { return long_ ? long_.get() : short_; }
+    const char* octets() const { return long_ ? long_.get() : short_; }
+    std::size_t capacity() const { return long_ ? long_octets : short_octets; }
     void compact();
     void grow();
     void release_long();
-    Next give_line(std::size_t after);
+    Next give_line(std::uint32_t after, std::size_t octets_max);
     Next wait_for_end(std::size_t octets_max);
-    void drop_unread();
 
     std::unique_ptr<char[]> long_;  // only while a line of an AUTH exchange does not fit into short_
     char short_[short_octets];
-    // Offsets into storage(): begin_ <= scanned_ <= end_.
+    // Offsets into octets(): begin_ <= scanned_ <= end_.
     std::uint32_t begin_ = 0;    // of what was not given out
     std::uint32_t end_ = 0;      // of what was received
     std::uint32_t scanned_ = 0;  // no line end in [begin_, scanned_)

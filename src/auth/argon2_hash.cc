@@ -10,6 +10,9 @@
 namespace restante {
 namespace {
 
+constexpr std::string_view salt_and_hash_octets =
+    "$ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 /// Takes `before` and the number after it off the front of `text`.
 std::optional<std::uint64_t> take_number(std::string_view& text, std::string_view before) {
     if (!text.starts_with(before)) return std::nullopt;
@@ -45,29 +48,35 @@ std::expected<void, PasswordFault> check_argon2_hash(std::string_view hash) {
     const std::optional<std::uint64_t> lanes = take_number(rest, ",p=");
     if (!version || !memory_kib || !passes || !lanes) return malformed;
     if (*version != 19 || *passes == 0 || *lanes == 0 || *memory_kib < 8) return malformed;
-    if (!is_within_limits(*memory_kib, *passes, *lanes)) return std::unexpected(PasswordFault::too_costly);
+    if (!is_within_limits(*memory_kib, *passes, *lanes)) {
+        return std::unexpected(PasswordFault::too_costly);
+    }
 
     const std::size_t between = rest.find('$', 1);  // "$salt$hash"
     if (!rest.starts_with('$') || between == std::string_view::npos) return malformed;
     if (between < 2 || between + 1 == rest.size()) return malformed;
+    if (rest.find_first_not_of(salt_and_hash_octets) != std::string_view::npos) return malformed;
     return {};
 }
 
-std::expected<bool, PasswordFault> verify_argon2_hash(std::string_view secret, std::string_view hash) {
+std::expected<bool, PasswordFault> verify_argon2_hash(std::string_view secret,
+                                                      std::string_view hash) {
     if (!is_ready()) return std::unexpected(PasswordFault::unavailable);
     const std::string text(hash);
     errno = 0;
     if (crypto_pwhash_str_verify(text.c_str(), secret.data(), secret.size()) == 0) return true;
-    if (errno == EINVAL) return false;  // what libsodium sets for a wrong password, and for nothing else
+    if (errno == EINVAL) {
+        return false;  // what libsodium sets for a wrong password, and for nothing else
+    }
     return std::unexpected(errno == ENOMEM ? PasswordFault::unavailable : PasswordFault::malformed);
 }
 
 std::expected<std::string, PasswordFault> make_argon2_hash(std::string_view secret, bool argon2id) {
     char made[crypto_pwhash_STRBYTES];
-    const unsigned long long passes =
-        argon2id ? crypto_pwhash_argon2id_OPSLIMIT_INTERACTIVE : crypto_pwhash_argon2i_OPSLIMIT_INTERACTIVE;
-    const std::size_t memory =
-        argon2id ? crypto_pwhash_argon2id_MEMLIMIT_INTERACTIVE : crypto_pwhash_argon2i_MEMLIMIT_INTERACTIVE;
+    const unsigned long long passes = argon2id ? crypto_pwhash_argon2id_OPSLIMIT_INTERACTIVE
+                                               : crypto_pwhash_argon2i_OPSLIMIT_INTERACTIVE;
+    const std::size_t memory = argon2id ? crypto_pwhash_argon2id_MEMLIMIT_INTERACTIVE
+                                        : crypto_pwhash_argon2i_MEMLIMIT_INTERACTIVE;
     const int algorithm = argon2id ? crypto_pwhash_ALG_ARGON2ID13 : crypto_pwhash_ALG_ARGON2I13;
     if (!is_ready() ||
         crypto_pwhash_str_alg(made, secret.data(), secret.size(), passes, memory, algorithm) != 0) {

@@ -17,16 +17,19 @@ namespace {
 
 static_assert(password_octets_max + 1 <= CRYPT_MAX_PASSPHRASE_SIZE);
 
-constexpr std::string_view itoa64 = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+constexpr std::string_view itoa64 =
+    "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// What the part between the prefix and the salt says; empty where it cannot be read.
-using CostReader = std::optional<bool> (*)(std::string_view after_prefix);  // true: within the limits
+/// Whether what a hash costs is within the limits; empty where that cannot be read.
+using CostReader = std::optional<bool> (*)(std::string_view after_prefix);
 
 std::optional<std::uint64_t> leading_number(std::string_view text, char after) {
     std::uint64_t number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (error == std::errc::result_out_of_range) return UINT64_MAX;
-    if (error != std::errc() || end == text.data() + text.size() || *end != after) return std::nullopt;
+    if (error != std::errc() || end == text.data() + text.size() || *end != after) {
+        return std::nullopt;
+    }
     return number;
 }
 
@@ -89,8 +92,8 @@ std::optional<bool> scrypt_cost_is_bounded(std::string_view text) {
     return scrypt_memory_is_bounded(*log2_n, *r) && *p <= scrypt_parallelism_max;
 }
 
-/// "j9T$": flavour, log2(N) - 1, r - 1. Digits of 48 or more begin longer numbers, and further digits further
-/// parameters: no tool writes either, and both are refused as too costly.
+/// "j9T$": flavour, log2(N) - 1, r - 1. Digits of 48 or more begin longer numbers, and further
+/// digits further parameters: no tool writes either, and both are refused as too costly.
 std::optional<bool> yescrypt_cost_is_bounded(std::string_view text) {
     const std::size_t end = text.find('$');
     if (end == std::string_view::npos || end < 3) return std::nullopt;
@@ -103,14 +106,15 @@ std::optional<bool> yescrypt_cost_is_bounded(std::string_view text) {
 
 struct CryptMethod {
     std::string_view prefix;
-    std::size_t tail_octets;  ///< after the last '$' (without one: in all), where a whole hash has them
+    std::size_t tail_octets;  ///< of a whole hash, after the last '$'; without one, in all
     CostReader cost_is_bounded;
 };
 
 constexpr std::array<CryptMethod, crypt_methods> methods = {{
     {"$6$", 86, rounds_are_bounded},
     {"$5$", 43, rounds_are_bounded},
-    {"$2", 53, [](std::string_view text) { return bcrypt_cost_is_bounded(text.substr(text.find('$') + 1)); }},
+    {"$2", 53,
+     [](std::string_view text) { return bcrypt_cost_is_bounded(text.substr(text.find('$') + 1)); }},
     {"$y$", 43, yescrypt_cost_is_bounded},
     {"$gy$", 43, yescrypt_cost_is_bounded},
     {"$7$", 43, scrypt_cost_is_bounded},
@@ -162,18 +166,20 @@ std::expected<std::size_t, PasswordFault> check_crypt_hash(std::string_view hash
     return method;
 }
 
-std::expected<bool, PasswordFault> verify_crypt_hash(std::string_view secret, std::string_view hash) {
+std::expected<bool, PasswordFault> verify_crypt_hash(std::string_view secret,
+                                                     std::string_view hash) {
     if (secret.size() > password_octets_max) return false;
     if (secret.find('\0') != std::string_view::npos) return false;
     const std::string made = run_crypt(secret, std::string(hash).c_str());
     if (made.empty()) {
-        return std::unexpected(errno == ENOMEM ? PasswordFault::unavailable : PasswordFault::malformed);
+        return std::unexpected(errno == ENOMEM ? PasswordFault::unavailable
+                                               : PasswordFault::malformed);
     }
     return equal_in_constant_time(made, hash);
 }
 
-std::expected<std::string, PasswordFault> make_crypt_hash(std::string_view secret, const char* prefix,
-                                                          unsigned long cost) {
+std::expected<std::string, PasswordFault> make_crypt_hash(std::string_view secret,
+                                                          const char* prefix, unsigned long cost) {
     ASSERT(secret.size() <= password_octets_max);
     char setting[CRYPT_GENSALT_OUTPUT_SIZE];
     if (crypt_gensalt_rn(prefix, cost, nullptr, 0, setting, sizeof(setting)) == nullptr) {

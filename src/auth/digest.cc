@@ -40,7 +40,8 @@ std::size_t digest_octets(DigestAlgorithm algorithm) {
     return 0;
 }
 
-std::optional<Digest> digest_of(DigestAlgorithm algorithm, std::string_view first, std::string_view second) {
+std::optional<Digest> digest_of(DigestAlgorithm algorithm, std::string_view first,
+                                std::string_view second) {
     const std::unique_ptr<EVP_MD_CTX, ContextFree> context(EVP_MD_CTX_new());
     if (context == nullptr) return std::nullopt;
     Digest digest;

@@ -22,9 +22,10 @@ struct Digest {
     std::string_view view() const { return {reinterpret_cast<const char*>(octets.data()), size}; }
 };
 
-/// Of `first` followed by `second`. Empty where the system's cryptography refuses the algorithm (FIPS mode
-/// and MD5) or is out of memory.
-std::optional<Digest> digest_of(DigestAlgorithm algorithm, std::string_view first, std::string_view second);
+/// Of `first` followed by `second`. Empty where the system's cryptography refuses the algorithm
+/// (FIPS mode and MD5) or is out of memory.
+std::optional<Digest> digest_of(DigestAlgorithm algorithm, std::string_view first,
+                                std::string_view second);
 
 /// Time depends on presented.size() only.
 bool equal_in_constant_time(std::string_view presented, std::string_view stored);

@@ -55,7 +55,8 @@ void PasswdTable::add(const PasswdLineReader::Line& line) {
     if (entry.record.name.empty()) return;
 
     const std::uint64_t hash = hash_of(entry.record.name);
-    const Slot slot{static_cast<std::uint32_t>(line.offset), static_cast<std::uint32_t>(hash >> 32)};
+    const Slot slot{static_cast<std::uint32_t>(line.offset),
+                    static_cast<std::uint32_t>(hash >> 32)};
     std::size_t at = hash & (slots_.size() - 1);
     while (slots_[at].offset != UINT32_MAX) {
         const std::string_view other = line_at(slots_[at].offset);
@@ -79,14 +80,16 @@ void PasswdTable::add(const PasswdLineReader::Line& line) {
 void PasswdTable::add_fault(const PasswdLineReader::Line& line, const char* reason) {
     ++fault_count_;
     if (faults_.size() == passwd_faults_kept_max) return;
-    faults_.push_back({static_cast<std::uint32_t>(line.number), static_cast<std::uint32_t>(line.offset), reason});
+    faults_.push_back(
+        {static_cast<std::uint32_t>(line.number), static_cast<std::uint32_t>(line.offset), reason});
 }
 
 /// Of the name in lower case, so that either NameMatch finds it.
 std::uint64_t PasswdTable::hash_of(std::string_view name) const {
     const std::string lowered = lower_case(name);
     std::array<unsigned char, crypto_shorthash_BYTES> octets;
-    crypto_shorthash(octets.data(), reinterpret_cast<const unsigned char*>(lowered.data()), lowered.size(),
+    crypto_shorthash(octets.data(), reinterpret_cast<const unsigned char*>(lowered.data()),
+                     lowered.size(),
                      reinterpret_cast<const unsigned char*>(origin_.index_key.data()));
     return std::bit_cast<std::uint64_t>(octets);
 }
@@ -105,7 +108,8 @@ std::optional<PasswdTable::Found> PasswdTable::find(std::string_view name, NameM
         const std::string_view line = line_at(slots_[at].offset);
         if (!same_user(line.substr(0, line.find(':')), name, match)) continue;
         Found found{parse_passwd_line(line), 0};
-        const auto fault = std::ranges::lower_bound(faults_, slots_[at].offset, {}, &PasswdLineFault::offset);
+        const auto fault =
+            std::ranges::lower_bound(faults_, slots_[at].offset, {}, &PasswdLineFault::offset);
         if (fault != faults_.end() && fault->offset == slots_[at].offset) found.line = fault->line;
         return found;
     }
@@ -125,8 +129,10 @@ bool PasswdTable::is_settled() const {
     return age > file_time_granularity.count() || age < -file_time_granularity.count();
 }
 
-std::expected<std::shared_ptr<const PasswdTable>, std::string> load_passwd_table(const std::string& path) {
-    const int opened = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+std::expected<std::shared_ptr<const PasswdTable>, std::string> load_passwd_table(
+    const std::string& path) {
+    const int opened =
+        ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (opened < 0) return cannot_read(path, errno);
     const Fd file(opened);
     PasswdOrigin origin;
@@ -145,13 +151,16 @@ std::expected<std::shared_ptr<const PasswdTable>, std::string> load_passwd_table
     const std::int64_t seen_again = carry_out(Request::status(file.get(), after));
     const bool is_whole = static_cast<std::size_t>(got) == text.view().size();
     if (seen_again < 0 || !is_whole || after != origin.status) return cannot_read(path, EAGAIN);
-    if (::getrandom(origin.index_key.data(), origin.index_key.size(), 0) < 0) return cannot_read(path, errno);
+    if (::getrandom(origin.index_key.data(), origin.index_key.size(), 0) < 0) {
+        return cannot_read(path, errno);
+    }
     return std::make_shared<const PasswdTable>(std::move(text), origin);
 }
 
 void report_passwd_table(const PasswdTable& table, std::string_view path, Log& log) {
     const std::string file(path);
-    for (const PasswdLineFault& fault : table.faults().first(std::min(table.faults().size(), passwd_faults_logged_max))) {
+    for (const PasswdLineFault& fault :
+         table.faults().first(std::min(table.faults().size(), passwd_faults_logged_max))) {
         log.write(LogLevel::error, file + ":" + std::to_string(fault.line) + ": " + fault.reason);
     }
     if (table.fault_count() > passwd_faults_logged_max) {
@@ -159,7 +168,8 @@ void report_passwd_table(const PasswdTable& table, std::string_view path, Log& l
         log.write(LogLevel::error, file + ": " + std::to_string(more) + " more lines have faults");
     }
     if (table.has_ids()) {
-        log.write(LogLevel::warn, file + ": uid and gid are ignored: mail is read as [storage] user");
+        log.write(LogLevel::warn,
+                  file + ": uid and gid are ignored: mail is read as [storage] user");
     }
 }
 

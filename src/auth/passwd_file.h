@@ -1,6 +1,6 @@
 #pragma once
-/// A passwd-file in memory, made for millions of users: its text in one block, and a hash index of 12 to 24
-/// octets a user. Lines are parsed again when they are found.
+/// A passwd-file in memory, made for millions of users: its text in one block, and a hash index of
+/// 12 to 24 octets a user. Lines are parsed again when they are found.
 
 #include <array>
 #include <cstddef>
@@ -28,8 +28,8 @@ inline constexpr std::uint64_t passwd_file_octets_max = std::uint64_t{1} << 30;
 inline constexpr std::size_t passwd_faults_kept_max = 1000;
 /// Faults that are logged when a file is read.
 inline constexpr std::size_t passwd_faults_logged_max = 20;
-/// A file changed this short before it was read may change again and show the same times: two jiffies at
-/// 100 Hz (kernels before 6.13 stamp no finer).
+/// A file changed this short before it was read may change again and show the same times: two
+/// jiffies at 100 Hz (kernels before 6.13 stamp no finer).
 inline constexpr Duration file_time_granularity = std::chrono::milliseconds(20);
 
 /// A file's octets: not zeroed first, wiped at the end (they may be passwords). Move-only.
@@ -51,7 +51,8 @@ private:
     std::size_t size_ = 0;
 };
 
-/// Where a text came from, and a random key for the index: users may be called what strangers chose.
+/// Where a text came from, and a random key for the index: users may be called what strangers
+/// chose.
 struct PasswdOrigin {
     FileStatus status;
     WallTime read_at;
@@ -72,12 +73,13 @@ public:
     PasswdTable(PasswdText text, const PasswdOrigin& origin);
 
     struct Found {
-        PasswdEntry entry;      ///< views into the table
+        PasswdEntry entry;       ///< views into the table
         std::uint64_t line = 0;  ///< of an entry with a fault; 0 = not remembered
     };
     /// The first line of that user. `name` is a canonical_user_name().
     std::optional<Found> find(std::string_view name, NameMatch match) const;
-    /// A user whose password costs what most cost to verify; nullopt where there are no usable ones.
+    /// A user whose password costs what most cost to verify; nullopt where there are no usable
+    /// ones.
     std::optional<PasswdRecord> representative() const;
 
     std::uint64_t user_count() const { return user_count_; }
@@ -109,9 +111,10 @@ private:
     bool has_ids_ = false;
 };
 
-/// Reads `path`, a regular file, with plain system calls: for start-up and the command line, never on a
-/// reactor. The error is a sentence for an operator that names the file.
-std::expected<std::shared_ptr<const PasswdTable>, std::string> load_passwd_table(const std::string& path);
+/// Reads `path`, a regular file, with plain system calls: for start-up and the command line, never
+/// on a reactor. The error is a sentence for an operator that names the file.
+std::expected<std::shared_ptr<const PasswdTable>, std::string> load_passwd_table(
+    const std::string& path);
 
 /// What an operator should know after a load: faults as "PATH:LINE: reason", ids that are ignored.
 void report_passwd_table(const PasswdTable& table, std::string_view path, Log& log);

@@ -47,7 +47,8 @@ const char* read_extra_fields(std::string_view extra, PasswdRecord& record) {
 
 const char* examine_password(PasswdRecord& record) {
     if (record.password.empty()) return "no password";
-    const std::expected<StoredPassword, PasswordFault> stored = StoredPassword::parse(record.password);
+    const std::expected<StoredPassword, PasswordFault> stored =
+        StoredPassword::parse(record.password);
     if (!stored) return describe(stored.error());
     if (stored->is_locked()) record.may_log_in = false;
     return nullptr;

@@ -1,6 +1,6 @@
 #pragma once
-/// Lines of a passwd-file, as Dovecot's: `user:{SCHEME}hash:uid:gid:gecos:home:shell:extra=fields`. Fields
-/// after the second may be missing; extra fields are separated by spaces.
+/// Lines of a passwd-file, as Dovecot's: `user:{SCHEME}hash:uid:gid:gecos:home:shell:extra=fields`.
+/// Fields after the second may be missing; extra fields are separated by spaces.
 
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +18,7 @@ struct PasswdRecord {
     std::string_view name;      ///< is_user_name(); "" where the line has none
     std::string_view password;  ///< as stored; StoredPassword::parse() takes it
     std::string_view home;      ///< userdb_home, else the sixth field; "" = none
-    std::string_view maildrop;  ///< of userdb_mail=maildir:PATH, absolute, or "~/..." where home is set
+    std::string_view maildrop;  ///< userdb_mail's path: absolute, or "~/..." where home is set
     bool may_log_in = true;     ///< false: nologin, or the password is locked
     bool has_ids = false;       ///< uid or gid is given (and means nothing here)
 
@@ -36,8 +36,8 @@ PasswdEntry parse_passwd_line(std::string_view line);
 /// False for blank lines and comments (`#`).
 bool is_passwd_entry(std::string_view line);
 
-/// Takes a file's text apart. Lines end in LF or CRLF; the last one may lack its end; a UTF-8 byte order
-/// mark at the start is skipped.
+/// Takes a file's text apart. Lines end in LF or CRLF; the last one may lack its end; a UTF-8 byte
+/// order mark at the start is skipped.
 class PasswdLineReader {
 public:
     struct Line {

@@ -21,7 +21,8 @@ constexpr Duration busy_log_interval = std::chrono::seconds(10);
 /// On a helper thread: parses, and wipes and frees what the table before it held.
 class TableWork final : public Work {
 public:
-    TableWork(PasswdText text, const PasswdOrigin& origin) : text_(std::move(text)), origin_(origin) {}
+    TableWork(PasswdText text, const PasswdOrigin& origin)
+        : text_(std::move(text)), origin_(origin) {}
     void run() override { table = std::make_shared<const PasswdTable>(std::move(text_), origin_); }
 
     std::shared_ptr<const PasswdTable> table;
@@ -43,7 +44,8 @@ private:
 /// On a helper thread. The views outlive it.
 class HashWork final : public Work {
 public:
-    HashWork(std::string_view secret, const StoredPassword& stored) : secret_(secret), stored_(stored) {}
+    HashWork(std::string_view secret, const StoredPassword& stored)
+        : secret_(secret), stored_(stored) {}
     void run() override { result = stored_.verify(secret_); }
 
     std::expected<bool, PasswordFault> result = false;
@@ -67,12 +69,14 @@ Error error_of_fault(PasswordFault fault) {
 
 std::expected<PasswdPlace, std::string> PasswdPlace::open(const std::string& path) {
     const std::size_t slash = path.rfind('/');
-    const std::string folder = slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
+    const std::string folder =
+        slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
     const std::string name = path.substr(slash + 1);  // npos + 1 is 0
     if (name.empty()) return std::unexpected("passwd-file " + path + ": names a folder");
     const int opened = ::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (opened < 0) {
-        return std::unexpected("passwd-file " + path + ": cannot open " + folder + ": " + strerrordesc_np(errno));
+        return std::unexpected("passwd-file " + path + ": cannot open " + folder + ": " +
+                               strerrordesc_np(errno));
     }
     return PasswdPlace{path, name, Fd(opened)};
 }
@@ -94,14 +98,15 @@ Task<Result<Verdict>> PasswdFileVerifier::verify(Proof proof) {
     co_return std::move(*candidate->account);
 }
 
-/// Makes table_ that of the file as it is now, or keeps the old one. One login reads the file; the others
-/// go on with the old table meanwhile.
+/// Makes table_ that of the file as it is now, or keeps the old one. One login reads the file; the
+/// others go on with the old table meanwhile.
 Task<Result<void>> PasswdFileVerifier::refresh() {
     FileStatus status;
-    const std::int64_t failed =
-        co_await perform(ring_, Request::status_at(place_.folder.get(), place_.name.c_str(), status));
+    const std::int64_t failed = co_await perform(
+        ring_, Request::status_at(place_.folder.get(), place_.name.c_str(), status));
     if (failed < 0) {
-        co_return not_loaded(FileStatus{}, error_of_errno(static_cast<int>(-failed), "find passwd-file"));
+        co_return not_loaded(FileStatus{},
+                             error_of_errno(static_cast<int>(-failed), "find passwd-file"));
     }
     const bool is_current = table_ != nullptr && table_->status() == status && table_->is_settled();
     if (is_current) trouble_.reset();
@@ -120,10 +125,14 @@ Task<Result<void>> PasswdFileVerifier::load() {
     origin.read_at = ring_.wall_time();
     const std::int64_t opened = co_await perform(
         ring_, Request::open(place_.folder.get(), place_.name.c_str(), Request::Open::file));
-    if (opened < 0) co_return std::unexpected(error_of_errno(static_cast<int>(-opened), "open passwd-file"));
+    if (opened < 0) {
+        co_return std::unexpected(error_of_errno(static_cast<int>(-opened), "open passwd-file"));
+    }
     const Handle file(ring_, static_cast<int>(opened));
     const std::int64_t seen = co_await perform(ring_, Request::status(file.get(), origin.status));
-    if (seen < 0) co_return std::unexpected(error_of_errno(static_cast<int>(-seen), "examine passwd-file"));
+    if (seen < 0) {
+        co_return std::unexpected(error_of_errno(static_cast<int>(-seen), "examine passwd-file"));
+    }
     if (origin.status.octets > passwd_file_octets_max) {
         co_return std::unexpected(error_of_errno(EFBIG, "read passwd-file (1 GiB at most)"));
     }
@@ -134,24 +143,31 @@ Task<Result<void>> PasswdFileVerifier::load() {
     FileStatus after;
     const std::int64_t seen_again = co_await perform(ring_, Request::status(file.get(), after));
     if (seen_again < 0 || after != origin.status) {
-        co_return std::unexpected(Error{ErrorKind::exhausted, EAGAIN, "read passwd-file while it changes"});
+        co_return std::unexpected(
+            Error{ErrorKind::exhausted, EAGAIN, "read passwd-file while it changes"});
     }
 
     ring_.fill_random(origin.index_key);
     TableWork work(std::move(text), origin);
     const std::int64_t ran = co_await perform(ring_, Request::offload(HelperKind::files, work));
-    if (ran < 0) co_return std::unexpected(error_of_errno(static_cast<int>(-ran), "parse passwd-file"));
+    if (ran < 0) {
+        co_return std::unexpected(error_of_errno(static_cast<int>(-ran), "parse passwd-file"));
+    }
     co_await replace_table(std::move(work.table));
     co_return Result<void>();
 }
 
 Task<Result<void>> PasswdFileVerifier::read_text(int file, std::span<char> target) {
     for (std::size_t done = 0; done < target.size();) {
-        const std::span<char> piece = target.subspan(done, std::min(piece_octets, target.size() - done));
+        const std::span<char> piece =
+            target.subspan(done, std::min(piece_octets, target.size() - done));
         const std::int64_t got = co_await perform(ring_, Request::read(file, piece, done));
-        if (got < 0) co_return std::unexpected(error_of_errno(static_cast<int>(-got), "read passwd-file"));
+        if (got < 0) {
+            co_return std::unexpected(error_of_errno(static_cast<int>(-got), "read passwd-file"));
+        }
         if (got == 0) {
-            co_return std::unexpected(Error{ErrorKind::exhausted, EAGAIN, "read passwd-file while it changes"});
+            co_return std::unexpected(
+                Error{ErrorKind::exhausted, EAGAIN, "read passwd-file while it changes"});
         }
         done += static_cast<std::size_t>(got);
         if (done == target.size()) break;
@@ -168,11 +184,12 @@ Task<void> PasswdFileVerifier::replace_table(std::shared_ptr<const PasswdTable> 
     trouble_.reset();
     if (was_changed) {
         report_passwd_table(*table_, place_.path, log_);
-        log_.write(LogLevel::info,
-                   "passwd-file " + place_.path + " read: " + std::to_string(table_->user_count()) + " users");
+        log_.write(LogLevel::info, "passwd-file " + place_.path +
+                                       " read: " + std::to_string(table_->user_count()) + " users");
     }
     RetireWork work(std::move(old));
-    co_await perform(ring_, Request::offload(HelperKind::files, work));  // queue full: it ends here instead
+    // Where the queue is full it ends here instead.
+    co_await perform(ring_, Request::offload(HelperKind::files, work));
 }
 
 /// Says so once for each change of the file or of the cause. With an older table, logins go on.
@@ -191,7 +208,8 @@ Result<void> PasswdFileVerifier::not_loaded(const FileStatus& status, const Erro
     return std::unexpected(Error{ErrorKind::exhausted, error.system_errno, error.operation});
 }
 
-Result<PasswdFileVerifier::Candidate> PasswdFileVerifier::find_candidate(std::string_view given) const {
+Result<PasswdFileVerifier::Candidate> PasswdFileVerifier::find_candidate(
+    std::string_view given) const {
     Candidate candidate;
     const std::optional<std::string> name = canonical_user_name(given, rules_);
     std::optional<PasswdTable::Found> found;
@@ -214,14 +232,16 @@ Result<PasswdFileVerifier::Candidate> PasswdFileVerifier::find_candidate(std::st
     return candidate;
 }
 
-Task<Result<bool>> PasswdFileVerifier::check_password(std::string_view password, std::string_view stored) {
+Task<Result<bool>> PasswdFileVerifier::check_password(std::string_view password,
+                                                      std::string_view stored) {
     const std::expected<StoredPassword, PasswordFault> parsed = StoredPassword::parse(stored);
     if (!parsed) co_return false;  // an empty table: there is no work to be like
     HashWork work(password, *parsed);
     if (parsed->is_cheap()) {
         work.run();
     } else {
-        const std::int64_t ran = co_await perform(ring_, Request::offload(HelperKind::hashing, work));
+        const std::int64_t ran =
+            co_await perform(ring_, Request::offload(HelperKind::hashing, work));
         if (ran < 0) co_return std::unexpected(report_busy());
     }
     if (!work.result) {
@@ -232,7 +252,8 @@ Task<Result<bool>> PasswdFileVerifier::check_password(std::string_view password,
     co_return *work.result;
 }
 
-/// Without a {PLAIN} secret there is nothing to compare with: the same digest is computed, of something else.
+/// Without a {PLAIN} secret there is nothing to compare with: the same digest is computed, of
+/// something else.
 Result<bool> PasswdFileVerifier::check_apop(const ApopProof& proof, std::string_view stored) const {
     const std::expected<StoredPassword, PasswordFault> parsed = StoredPassword::parse(stored);
     std::optional<Secret> secret;
@@ -240,7 +261,8 @@ Result<bool> PasswdFileVerifier::check_apop(const ApopProof& proof, std::string_
     const std::string_view hashed = secret ? std::string_view(secret->text()) : stored;
     const std::optional<Digest> digest = digest_of(DigestAlgorithm::md5, proof.timestamp, hashed);
     if (!digest) {
-        const Error error{ErrorKind::broken, 0, "compute MD5 (APOP needs it; FIPS mode refuses it)"};
+        const Error error{ErrorKind::broken, 0,
+                          "compute MD5 (APOP needs it; FIPS mode refuses it)"};
         log_.write(LogLevel::error, describe(error));
         return std::unexpected(error);
     }
@@ -252,7 +274,8 @@ Error PasswdFileVerifier::report_busy() {
     const Instant now = ring_.now();
     if (!busy_said_at_ || now - *busy_said_at_ >= busy_log_interval) {
         busy_said_at_ = now;
-        log_.write(LogLevel::warn, "too many logins wait for password hashing: some are refused with [SYS/TEMP]");
+        log_.write(LogLevel::warn,
+                   "too many logins wait for password hashing: some are refused with [SYS/TEMP]");
     }
     return Error{ErrorKind::exhausted, EAGAIN, "hash password"};
 }

@@ -21,9 +21,10 @@
 
 namespace restante {
 
-/// A passwd-file and the folder it is in. Request::open() stays beneath a folder, so a file has none with
-/// an absolute path alone; the folder is opened once, before the reactor runs. A folder that is replaced as a
-/// whole is therefore seen at the next start only; a file that is replaced in it, at the next login.
+/// A passwd-file and the folder it is in. Request::open() stays beneath a folder, so a file has
+/// none with an absolute path alone; the folder is opened once, before the reactor runs. A folder
+/// that is replaced as a whole is therefore seen at the next start only; a file that is replaced in
+/// it, at the next login.
 struct PasswdPlace {
     std::string path;  ///< for log lines
     std::string name;  ///< the last component
@@ -33,8 +34,8 @@ struct PasswdPlace {
     static std::expected<PasswdPlace, std::string> open(const std::string& path);
 };
 
-/// One a reactor, used on its thread only. Each has its own table once the file has changed; the table that
-/// start-up loaded is shared by all.
+/// One a reactor, used on its thread only. Each has its own table once the file has changed; the
+/// table that start-up loaded is shared by all.
 class PasswdFileVerifier final : public Verifier {
 public:
     /// `initial` may be null: the first login then reads the file.
@@ -46,8 +47,8 @@ public:
     Task<Result<Verdict>> verify(Proof proof) override;
 
 private:
-    /// What a proof is held against. Copied from the table, so that no coroutine that waits for a hash keeps
-    /// an old one alive.
+    /// What a proof is held against. Copied from the table, so that no coroutine that waits for a
+    /// hash keeps an old one alive.
     struct Candidate {
         std::optional<Account> account;  // none: rejected whatever the proof says
         Secret stored;                   // "": there is nobody to compare the work with

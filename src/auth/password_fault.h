@@ -16,14 +16,14 @@ enum class PasswordFault : std::uint8_t {
 /// For an operator: "unknown password scheme", ...
 const char* describe(PasswordFault fault);
 
-/// Longest password that is hashed or accepted, octets: crypt(3) takes no more (CRYPT_MAX_PASSPHRASE_SIZE,
-/// its end included).
+/// Longest password that is hashed or accepted, octets: crypt(3) takes no more
+/// (CRYPT_MAX_PASSPHRASE_SIZE, its end included).
 inline constexpr std::size_t password_octets_max = 511;
 /// Longest hash of any scheme, octets.
 inline constexpr std::size_t password_hash_octets_max = 4096;
 
-/// What one verification may cost: a stored hash over these is refused when it is read, rather than eat the
-/// machine at each login. They are several times what any tool makes by default.
+/// What one verification may cost: a stored hash over these is refused when it is read, rather than
+/// eat the machine at each login. They are several times what any tool makes by default.
 inline constexpr std::uint64_t hash_memory_kib_max = 256 * 1024;
 /// Argon2: memory in KiB times passes.
 inline constexpr std::uint64_t argon2_kib_passes_max = 16 * hash_memory_kib_max;

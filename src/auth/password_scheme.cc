@@ -20,9 +20,9 @@ struct PasswordScheme {
     std::string_view name;
     Method method;
     DigestAlgorithm algorithm = DigestAlgorithm::md5;  ///< Method::digest
-    bool salted = false;                               ///< Method::digest: the salt follows the digest
-    const char* crypt_prefix = nullptr;                ///< Method::crypt, as crypt_gensalt(3) takes it
-    unsigned long crypt_cost = 0;                      ///< 0: crypt_gensalt(3)'s
+    bool salted = false;                 ///< Method::digest: the salt follows the digest
+    const char* crypt_prefix = nullptr;  ///< Method::crypt, as crypt_gensalt(3) takes it
+    unsigned long crypt_cost = 0;        ///< 0: crypt_gensalt(3)'s
 };
 
 namespace {
@@ -39,7 +39,10 @@ constexpr PasswordScheme schemes[] = {
     {.name = "CRYPT", .method = Method::crypt, .crypt_prefix = "$6$"},
     {.name = "SHA512-CRYPT", .method = Method::crypt, .crypt_prefix = "$6$"},
     {.name = "SHA256-CRYPT", .method = Method::crypt, .crypt_prefix = "$5$"},
-    {.name = "BLF-CRYPT", .method = Method::crypt, .crypt_prefix = "$2y$", .crypt_cost = bcrypt_cost},
+    {.name = "BLF-CRYPT",
+     .method = Method::crypt,
+     .crypt_prefix = "$2y$",
+     .crypt_cost = bcrypt_cost},
     {.name = "YESCRYPT", .method = Method::crypt, .crypt_prefix = "$y$"},
     {.name = "GOST-YESCRYPT", .method = Method::crypt, .crypt_prefix = "$gy$"},
     {.name = "SCRYPT", .method = Method::crypt, .crypt_prefix = "$7$"},
@@ -56,8 +59,14 @@ constexpr PasswordScheme schemes[] = {
     {.name = "SHA256", .method = Method::digest, .algorithm = DigestAlgorithm::sha256},
     {.name = "SHA512", .method = Method::digest, .algorithm = DigestAlgorithm::sha512},
     {.name = "SSHA", .method = Method::digest, .algorithm = DigestAlgorithm::sha1, .salted = true},
-    {.name = "SSHA256", .method = Method::digest, .algorithm = DigestAlgorithm::sha256, .salted = true},
-    {.name = "SSHA512", .method = Method::digest, .algorithm = DigestAlgorithm::sha512, .salted = true},
+    {.name = "SSHA256",
+     .method = Method::digest,
+     .algorithm = DigestAlgorithm::sha256,
+     .salted = true},
+    {.name = "SSHA512",
+     .method = Method::digest,
+     .algorithm = DigestAlgorithm::sha512,
+     .salted = true},
 };
 
 constexpr auto names = [] {
@@ -66,10 +75,18 @@ constexpr auto names = [] {
     return list;
 }();
 
-enum Family : std::uint8_t { family_plain, family_digest, family_argon2, family_locked, family_crypt };
+enum Family : std::uint8_t {
+    family_plain,
+    family_digest,
+    family_argon2,
+    family_locked,
+    family_crypt
+};
 static_assert(family_crypt + crypt_methods == StoredPassword::families);
 
-char upper(char letter) { return letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 32) : letter; }
+char upper(char letter) {
+    return letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 32) : letter;
+}
 
 bool equal_ignoring_case(std::string_view left, std::string_view right) {
     return std::ranges::equal(left, right, {}, upper, upper);
@@ -84,10 +101,12 @@ const PasswordScheme* find_scheme(std::string_view name) {
 
 /// A field of a passwd-file holds it as it is.
 bool fits_passwd_field(std::string_view secret) {
-    return std::ranges::all_of(secret, [](char octet) { return octet > ' ' && octet <= '~' && octet != ':'; });
+    return std::ranges::all_of(
+        secret, [](char octet) { return octet > ' ' && octet <= '~' && octet != ':'; });
 }
 
-std::expected<std::string, PasswordFault> make_digest(std::string_view secret, const PasswordScheme& scheme) {
+std::expected<std::string, PasswordFault> make_digest(std::string_view secret,
+                                                      const PasswordScheme& scheme) {
     std::string salt;
     if (scheme.salted) {
         if (sodium_init() < 0) return std::unexpected(PasswordFault::unavailable);
@@ -104,7 +123,8 @@ std::expected<std::string, PasswordFault> make_digest(std::string_view secret, c
 const char* describe(PasswordFault fault) {
     switch (fault) {
         case PasswordFault::unknown_scheme: return "unknown password scheme";
-        case PasswordFault::malformed: return "password hash is malformed (a plain password is {PLAIN}...)";
+        case PasswordFault::malformed:
+            return "password hash is malformed (a plain password is {PLAIN}...)";
         case PasswordFault::too_costly: return "password hash costs more than is allowed to verify";
         case PasswordFault::unavailable: return "password hash cannot be computed here";
     }
@@ -123,7 +143,8 @@ std::expected<StoredPassword, PasswordFault> StoredPassword::parse(std::string_v
         const std::size_t dot = name.find('.');
         if (dot != std::string_view::npos) {
             const std::string_view suffix = name.substr(dot + 1);
-            const bool is_base64 = equal_ignoring_case(suffix, "b64") || equal_ignoring_case(suffix, "base64");
+            const bool is_base64 =
+                equal_ignoring_case(suffix, "b64") || equal_ignoring_case(suffix, "base64");
             if (!is_base64 && !equal_ignoring_case(suffix, "hex")) {
                 return std::unexpected(PasswordFault::unknown_scheme);
             }
@@ -140,7 +161,9 @@ std::expected<StoredPassword, PasswordFault> StoredPassword::parse(std::string_v
 
 /// Sets what is derived from the payload; the fault, where there is one.
 std::optional<PasswordFault> StoredPassword::examine() {
-    if (payload_.empty() || payload_.size() > password_hash_octets_max) return PasswordFault::malformed;
+    if (payload_.empty() || payload_.size() > password_hash_octets_max) {
+        return PasswordFault::malformed;
+    }
     locked_ = scheme_->method == Method::crypt && (payload_[0] == '*' || payload_[0] == '!');
     if (locked_) {
         family_ = family_locked;
@@ -149,9 +172,7 @@ std::optional<PasswordFault> StoredPassword::examine() {
     const std::optional<Secret> payload = decoded();
     if (!payload || payload->empty()) return PasswordFault::malformed;
     switch (scheme_->method) {
-        case Method::plain:
-            family_ = family_plain;
-            return std::nullopt;
+        case Method::plain: family_ = family_plain; return std::nullopt;
         case Method::digest: {
             family_ = family_digest;
             const std::size_t octets = digest_octets(scheme_->algorithm);
@@ -177,7 +198,8 @@ std::optional<Secret> StoredPassword::decoded() const {
     const bool is_digest = scheme_->method == Method::digest;
     Encoding encoding = encoding_;
     if (encoding == Encoding::native && is_digest) {
-        const bool looks_hex = !scheme_->salted && payload_.size() == 2 * digest_octets(scheme_->algorithm);
+        const bool looks_hex =
+            !scheme_->salted && payload_.size() == 2 * digest_octets(scheme_->algorithm);
         encoding = looks_hex ? Encoding::hex : Encoding::base64;
     }
     if (encoding == Encoding::native) return Secret(payload_);
@@ -205,7 +227,8 @@ std::expected<bool, PasswordFault> StoredPassword::verify(std::string_view secre
     }
     const std::string_view stored = payload->text();
     const std::size_t octets = digest_octets(scheme_->algorithm);
-    const std::optional<Digest> digest = digest_of(scheme_->algorithm, secret, stored.substr(octets));
+    const std::optional<Digest> digest =
+        digest_of(scheme_->algorithm, secret, stored.substr(octets));
     if (!digest) return std::unexpected(PasswordFault::unavailable);
     return equal_in_constant_time(digest->view(), stored.substr(0, octets));
 }
@@ -214,16 +237,19 @@ std::optional<Secret> StoredPassword::plain_secret() const {
     return scheme_->method == Method::plain ? decoded() : std::nullopt;
 }
 
-std::expected<bool, PasswordFault> verify_password(std::string_view secret, std::string_view stored) {
+std::expected<bool, PasswordFault> verify_password(std::string_view secret,
+                                                   std::string_view stored) {
     const std::expected<StoredPassword, PasswordFault> parsed = StoredPassword::parse(stored);
     if (!parsed) return std::unexpected(parsed.error());
     return parsed->verify(secret);
 }
 
-std::expected<std::string, PasswordFault> hash_password(std::string_view secret, std::string_view scheme) {
+std::expected<std::string, PasswordFault> hash_password(std::string_view secret,
+                                                        std::string_view scheme) {
     const PasswordScheme* row = find_scheme(scheme);
     if (row == nullptr) return std::unexpected(PasswordFault::unknown_scheme);
-    if (secret.empty() || secret.size() > password_octets_max || secret.find('\0') != std::string_view::npos) {
+    if (secret.empty() || secret.size() > password_octets_max ||
+        secret.find('\0') != std::string_view::npos) {
         return std::unexpected(PasswordFault::malformed);
     }
     const std::string prefix = "{" + std::string(row->name) + "}";
@@ -232,7 +258,7 @@ std::expected<std::string, PasswordFault> hash_password(std::string_view secret,
         return "{" + std::string(row->name) + ".b64}" + base64_encode(secret);
     }
     std::expected<std::string, PasswordFault> made =
-        row->method == Method::crypt    ? make_crypt_hash(secret, row->crypt_prefix, row->crypt_cost)
+        row->method == Method::crypt ? make_crypt_hash(secret, row->crypt_prefix, row->crypt_cost)
         : row->method == Method::argon2 ? make_argon2_hash(secret, row->name == "ARGON2ID")
                                         : make_digest(secret, *row);
     if (!made) return std::unexpected(made.error());

@@ -1,6 +1,6 @@
 #pragma once
-/// Stored passwords as Dovecot writes them: "{SCHEME}payload", "{SCHEME.b64}payload", "{SCHEME.hex}payload";
-/// without a scheme it is CRYPT.
+/// Stored passwords as Dovecot writes them: "{SCHEME}payload", "{SCHEME.b64}payload",
+/// "{SCHEME.hex}payload"; without a scheme it is CRYPT.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,9 +16,10 @@
 
 namespace restante {
 
-/// What new passwords are stored with. Not ARGON2ID: POP3 clients log in every few minutes for as long as
-/// the account lives, so every poll pays for the hash, and SHA512-CRYPT is 2 ms and no memory where ARGON2ID
-/// is 100 ms and 64 MiB. It is also read by every other server. Who wants the stronger one says --scheme.
+/// What new passwords are stored with. Not ARGON2ID: POP3 clients log in every few minutes for as
+/// long as the account lives, so every poll pays for the hash, and SHA512-CRYPT is 2 ms and no
+/// memory where ARGON2ID is 100 ms and 64 MiB. It is also read by every other server. Who wants the
+/// stronger one says --scheme.
 inline constexpr std::string_view default_password_scheme = "SHA512-CRYPT";
 
 struct PasswordScheme;  // a row of the table in password_scheme.cc
@@ -59,12 +60,14 @@ private:
 };
 
 /// StoredPassword::parse() and verify() in one.
-std::expected<bool, PasswordFault> verify_password(std::string_view secret, std::string_view stored);
+std::expected<bool, PasswordFault> verify_password(std::string_view secret,
+                                                   std::string_view stored);
 
-/// "{SCHEME}payload" of `secret`, with a random salt. `scheme` in any case; PLAIN becomes {PLAIN.b64} where a
-/// passwd-file could not hold the secret. Blocks for as long as the hash costs. The secret is 1 to
-/// password_octets_max octets without NUL, else `malformed`.
-std::expected<std::string, PasswordFault> hash_password(std::string_view secret, std::string_view scheme);
+/// "{SCHEME}payload" of `secret`, with a random salt. `scheme` in any case; PLAIN becomes
+/// {PLAIN.b64} where a passwd-file could not hold the secret. Blocks for as long as the hash costs.
+/// The secret is 1 to password_octets_max octets without NUL, else `malformed`.
+std::expected<std::string, PasswordFault> hash_password(std::string_view secret,
+                                                        std::string_view scheme);
 
 /// Every name that "{SCHEME}" may hold.
 std::span<const std::string_view> password_scheme_names();

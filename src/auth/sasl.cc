@@ -19,7 +19,8 @@ std::optional<SaslMechanism> find_sasl_mechanism(std::string_view name) {
 
 SaslStep SaslExchange::start() const {
     const bool is_login = mechanism_ == SaslMechanism::login;
-    return {.kind = SaslStep::Kind::challenge, .challenge = is_login ? sasl_login_user_challenge : ""};
+    return {.kind = SaslStep::Kind::challenge,
+            .challenge = is_login ? sasl_login_user_challenge : ""};
 }
 
 SaslStep SaslExchange::step(std::string_view response) {
@@ -27,7 +28,8 @@ SaslStep SaslExchange::step(std::string_view response) {
     return mechanism_ == SaslMechanism::plain ? step_plain(response) : step_login(response);
 }
 
-/// [authzid] NUL authcid NUL passwd. To act as somebody else is refused: an authzid must be the authcid.
+/// [authzid] NUL authcid NUL passwd. To act as somebody else is refused: an authzid must be the
+/// authcid.
 SaslStep SaslExchange::step_plain(std::string_view response) {
     const std::size_t first = response.find('\0');
     if (first == std::string_view::npos) return malformed;

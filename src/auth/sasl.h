@@ -1,6 +1,6 @@
 #pragma once
-/// SASL, the server's side, without I/O: PLAIN (RFC 4616) and LOGIN (draft-murchison-sasl-login). Base64 is
-/// the caller's (RFC 5034 §4).
+/// SASL, the server's side, without I/O: PLAIN (RFC 4616) and LOGIN (draft-murchison-sasl-login).
+/// Base64 is the caller's (RFC 5034 §4).
 
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +21,8 @@ enum class SaslMechanism : std::uint8_t { plain, login };
 std::optional<SaslMechanism> find_sasl_mechanism(std::string_view name);
 
 /// Longest decoded response: PLAIN's authzid, authcid and password.
-inline constexpr std::size_t sasl_response_octets_max = 2 * user_name_octets_max + password_octets_max + 2;
+inline constexpr std::size_t sasl_response_octets_max =
+    2 * user_name_octets_max + password_octets_max + 2;
 
 /// What LOGIN asks. Clients match these, so they are not for changing.
 inline constexpr std::string_view sasl_login_user_challenge = "Username:";
@@ -30,7 +31,8 @@ inline constexpr std::string_view sasl_login_password_challenge = "Password:";
 /// What comes after a response of the client.
 struct SaslStep {
     enum class Kind : std::uint8_t {
-        challenge,  ///< send `challenge` in base64 (an empty one is "+ " alone), then step() with the answer
+        challenge,  ///< send `challenge` in base64 (an empty one is "+ " alone), then step() with
+                    ///< the answer
         proof,      ///< ended: verify `proof`, whose views live as long as the exchange
         malformed,  ///< ended: refuse; counts as a failed login
     };

@@ -5,9 +5,13 @@
 namespace restante {
 namespace {
 
-char lower(char letter) { return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter; }
+char lower(char letter) {
+    return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
+}
 
-bool is_user_name_octet(char octet) { return octet > ' ' && octet <= '~' && octet != '/' && octet != ':'; }
+bool is_user_name_octet(char octet) {
+    return octet > ' ' && octet <= '~' && octet != '/' && octet != ':';
+}
 
 }  // namespace
 

@@ -12,8 +12,9 @@ namespace restante {
 /// Longest user name, domain included: what a command line can carry.
 inline constexpr std::size_t user_name_octets_max = 255;
 
-/// 1 to user_name_octets_max octets of 0x21..0x7E but `/` and `:`. Neither it nor the part after an `@` starts
-/// with `.` (names become paths), nor it with `@` (nobody) or `#` (a comment in a passwd-file).
+/// 1 to user_name_octets_max octets of 0x21..0x7E but `/` and `:`. Neither it nor the part after an
+/// `@` starts with `.` (names become paths), nor it with `@` (nobody) or `#` (a comment in a
+/// passwd-file).
 bool is_user_name(std::string_view name);
 
 /// ASCII letters only.
@@ -24,8 +25,8 @@ enum class NameMatch : std::uint8_t { exact, ignore_case };
 bool same_user(std::string_view left, std::string_view right, NameMatch match);
 
 struct UserNameRules {
-    std::string default_domain;                 ///< appended to names without `@`; "" = none
-    NameMatch match = NameMatch::ignore_case;   ///< ignore_case: names become lower case
+    std::string default_domain;                ///< appended to names without `@`; "" = none
+    NameMatch match = NameMatch::ignore_case;  ///< ignore_case: names become lower case
 };
 
 /// `given` with the rules applied; empty where that is no is_user_name().

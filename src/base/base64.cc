@@ -6,7 +6,8 @@
 namespace restante {
 namespace {
 
-constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view alphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static_assert(alphabet.size() == 64);
 constexpr std::uint8_t not_in_alphabet = 0xFF;
 
@@ -52,7 +53,9 @@ std::optional<std::string> base64_decode(std::string_view text) {
     for (const char octet : characters) {
         if (value_of(octet) == not_in_alphabet) return std::nullopt;
     }
-    const std::uint8_t unused_bits = characters.size() % 4 == 2 ? 0x0F : characters.size() % 4 == 3 ? 0x03 : 0;
+    const std::uint8_t unused_bits = characters.size() % 4 == 2   ? 0x0F
+                                     : characters.size() % 4 == 3 ? 0x03
+                                                                  : 0;
     if ((value_of(characters.back()) & unused_bits) != 0) return std::nullopt;
 
     std::string octets;

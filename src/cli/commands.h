@@ -1,6 +1,6 @@
 #pragma once
-/// The subcommands of `restante`, one file each. Each function adds its subcommand to `app`; when it was
-/// chosen, app.parse() runs it and leaves the program's exit code in `exit_code`, which must
+/// The subcommands of `restante`, one file each. Each function adds its subcommand to `app`; when
+/// it was chosen, app.parse() runs it and leaves the program's exit code in `exit_code`, which must
 /// outlive the parsing. CLI11 throws CLI::ParseError for what it cannot parse: exit 2.
 
 #include <CLI/CLI.hpp>

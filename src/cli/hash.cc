@@ -31,8 +31,8 @@ int print_schemes() {
 
 int print_hash(const std::string& scheme) {
     if (!is_password_scheme(scheme)) {
-        std::fprintf(stderr, "restante hash: --scheme %s: %s (restante hash --list)\n", scheme.c_str(),
-                     describe(PasswordFault::unknown_scheme));
+        std::fprintf(stderr, "restante hash: --scheme %s: %s (restante hash --list)\n",
+                     scheme.c_str(), describe(PasswordFault::unknown_scheme));
         return exit_usage;
     }
     const std::expected<Secret, std::string> password = read_password("Password", true);

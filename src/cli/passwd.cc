@@ -28,7 +28,8 @@ constexpr const char* passwd_description =
     "  printf '%s' \"$SECRET\" | restante passwd add mrose\n"
     "  restante passwd verify mrose               exit 0: it is the password, 1: it is not\n"
     "  restante passwd list --json\n\n"
-    "The file is that of [auth.backend] in the configuration, or --file. It is replaced as a whole;\n"
+    "The file is that of [auth.backend] in the configuration, or --file. It is replaced as a "
+    "whole;\n"
     "a running server reads it at the next login.\n";
 
 struct Options {
@@ -45,7 +46,9 @@ struct Target {
     UserNameRules rules;
 };
 
-void complain(const std::string& sentence) { std::fprintf(stderr, "restante passwd: %s\n", sentence.c_str()); }
+void complain(const std::string& sentence) {
+    std::fprintf(stderr, "restante passwd: %s\n", sentence.c_str());
+}
 
 int fail(const std::string& sentence) {
     complain(sentence);
@@ -54,7 +57,9 @@ int fail(const std::string& sentence) {
 
 /// The only place that asks for the configuration. Empty: it has been complained about.
 std::optional<Target> find_target(const Options& options) {
-    if (!options.file.empty()) return Target{options.file, {.default_domain = "", .match = NameMatch::exact}};
+    if (!options.file.empty()) {
+        return Target{options.file, {.default_domain = "", .match = NameMatch::exact}};
+    }
     const std::expected<Config, ConfigErrors> config = load_config(options.config);
     if (!config) {
         for (const std::string& error : config.error()) complain(error);
@@ -62,14 +67,18 @@ std::optional<Target> find_target(const Options& options) {
         return std::nullopt;
     }
     const bool is_lower = config->auth.username_case == UsernameCase::lower;
-    return Target{config->auth.backend.path,
-                  {config->auth.default_domain, is_lower ? NameMatch::ignore_case : NameMatch::exact}};
+    return Target{
+        config->auth.backend.path,
+        {config->auth.default_domain, is_lower ? NameMatch::ignore_case : NameMatch::exact}};
 }
 
-std::expected<std::string, std::string> ask_for_hash(const Options& options, const std::string& user) {
-    const std::expected<Secret, std::string> password = read_password("New password of " + user, true);
+std::expected<std::string, std::string> ask_for_hash(const Options& options,
+                                                     const std::string& user) {
+    const std::expected<Secret, std::string> password =
+        read_password("New password of " + user, true);
     if (!password) return std::unexpected(password.error());
-    std::expected<std::string, PasswordFault> made = hash_password(password->text(), options.scheme);
+    std::expected<std::string, PasswordFault> made =
+        hash_password(password->text(), options.scheme);
     if (!made) return std::unexpected(options.scheme + ": " + describe(made.error()));
     return std::move(*made);
 }
@@ -77,21 +86,28 @@ std::expected<std::string, std::string> ask_for_hash(const Options& options, con
 enum class Change { add, set, remove };
 
 /// The file is locked only once the password is known: nobody waits for somebody typing.
-int change_user(const Target& target, const std::string& user, Change change, const std::string& hash) {
-    std::expected<PasswdEdit, std::string> edit = PasswdEdit::open(target.path, change == Change::add);
+int change_user(const Target& target, const std::string& user, Change change,
+                const std::string& hash) {
+    std::expected<PasswdEdit, std::string> edit =
+        PasswdEdit::open(target.path, change == Change::add);
     if (!edit) return fail(edit.error());
     const PasswdChange wanted{user, target.rules.match, hash};
-    std::optional<std::string> changed = change == Change::add   ? with_user(edit->text(), wanted)
-                                         : change == Change::set ? with_password(edit->text(), wanted)
-                                                                 : without_user(edit->text(), wanted);
-    if (!changed && change == Change::add) return fail(user + " is in " + target.path + " already (passwd set)");
+    std::optional<std::string> changed = change == Change::add ? with_user(edit->text(), wanted)
+                                         : change == Change::set
+                                             ? with_password(edit->text(), wanted)
+                                             : without_user(edit->text(), wanted);
+    if (!changed && change == Change::add) {
+        return fail(user + " is in " + target.path + " already (passwd set)");
+    }
     if (!changed) return fail(user + " is not in " + target.path);
     const bool is_new = !edit->exists();
     const std::expected<void, std::string> replaced = edit->replace(*changed);
     wipe(*changed);
     if (!replaced) return fail(replaced.error());
     if (is_new) {
-        std::fprintf(stderr, "%s: made, with mode 0600: the server's user ([storage] user) must be able to read it\n",
+        std::fprintf(stderr,
+                     "%s: made, with mode 0600: the server's user ([storage] user) must be able to "
+                     "read it\n",
                      target.path.c_str());
     }
     return exit_ok;
@@ -110,7 +126,9 @@ int verify_user(const Target& target, const std::string& user) {
     const auto matches = verify_password(password->text(), found->entry.record.password);
     if (!matches) return fail(describe(matches.error()));
     if (!*matches) return fail("wrong password");
-    if (!found->entry.record.may_log_in) return fail("the password is right, but the user may not log in (nologin)");
+    if (!found->entry.record.may_log_in) {
+        return fail("the password is right, but the user may not log in (nologin)");
+    }
     std::puts("the password is right");
     return exit_ok;
 }
@@ -131,15 +149,18 @@ std::string json_string(std::string_view text) {
 }
 
 std::string_view scheme_of(const PasswdEntry& entry) {
-    const std::expected<StoredPassword, PasswordFault> stored = StoredPassword::parse(entry.record.password);
+    const std::expected<StoredPassword, PasswordFault> stored =
+        StoredPassword::parse(entry.record.password);
     return stored ? stored->scheme_name() : "?";
 }
 
 std::string json_entry(const PasswdEntry& entry, std::uint64_t line) {
     const PasswdRecord& record = entry.record;
-    std::string text = "{\"user\":" + json_string(record.name) + ",\"line\":" + std::to_string(line);
+    std::string text =
+        "{\"user\":" + json_string(record.name) + ",\"line\":" + std::to_string(line);
     if (entry.fault != nullptr) return text + ",\"fault\":" + json_string(entry.fault) + "}";
-    text += ",\"scheme\":" + json_string(scheme_of(entry)) + ",\"home\":" + json_string(record.home) +
+    text += ",\"scheme\":" + json_string(scheme_of(entry)) +
+            ",\"home\":" + json_string(record.home) +
             ",\"maildrop\":" + json_string(record.maildrop_path()) +
             ",\"may_log_in\":" + (record.may_log_in ? "true" : "false") + "}";
     return text;
@@ -147,8 +168,11 @@ std::string json_entry(const PasswdEntry& entry, std::uint64_t line) {
 
 std::string plain_entry(const PasswdEntry& entry, std::uint64_t line) {
     const std::string name = entry.record.name.empty() ? "?" : std::string(entry.record.name);
-    if (entry.fault != nullptr) return name + "\t?\tline " + std::to_string(line) + ": " + entry.fault;
-    return name + "\t" + std::string(scheme_of(entry)) + (entry.record.may_log_in ? "" : "\tnologin");
+    if (entry.fault != nullptr) {
+        return name + "\t?\tline " + std::to_string(line) + ": " + entry.fault;
+    }
+    return name + "\t" + std::string(scheme_of(entry)) +
+           (entry.record.may_log_in ? "" : "\tnologin");
 }
 
 /// In the order of the file, lines with faults included.
@@ -160,8 +184,8 @@ int list_users(const Target& target, bool json) {
     while (const std::optional<PasswdLineReader::Line> line = reader.next()) {
         if (!is_passwd_entry(line->text)) continue;
         const PasswdEntry entry = parse_passwd_line(line->text);
-        const std::string text =
-            json ? separator + json_entry(entry, line->number) : plain_entry(entry, line->number) + "\n";
+        const std::string text = json ? separator + json_entry(entry, line->number)
+                                      : plain_entry(entry, line->number) + "\n";
         std::fwrite(text.data(), 1, text.size(), stdout);
         separator = ",\n";
     }
@@ -180,7 +204,9 @@ int run_for_user(const Options& options, std::string_view action) {
     if (!target) return exit_usage;
     const std::optional<std::string> user = canonical_user_name(options.user, target->rules);
     if (!user) {
-        complain("a user name has 1 to 255 octets of printable ASCII without / and :, and starts with neither . nor #");
+        complain(
+            "a user name has 1 to 255 octets of printable ASCII without / and :, and starts with "
+            "neither . nor #");
         return exit_usage;
     }
     if (action == "verify") return verify_user(*target, *user);
@@ -193,7 +219,8 @@ int run_for_user(const Options& options, std::string_view action) {
 CLI::App* add_action(CLI::App& passwd, const std::shared_ptr<Options>& options, const char* name,
                      const char* description) {
     CLI::App* action = passwd.add_subcommand(name, description);
-    CLI::Option* config = action->add_option("--config", options->config, "configuration that names the passwd-file");
+    CLI::Option* config =
+        action->add_option("--config", options->config, "configuration that names the passwd-file");
     config->capture_default_str();
     action->add_option("--file", options->file, "the passwd-file itself")->excludes(config);
     return action;
@@ -216,10 +243,13 @@ void add_passwd_command(CLI::App& app, int& exit_code) {
         action->add_option("USER", options->user)->required();
         const std::string_view chosen = name;
         if (chosen == "add" || chosen == "set") {
-            action->add_option("--scheme", options->scheme, "how to store the password (restante hash --list)")
+            action
+                ->add_option("--scheme", options->scheme,
+                             "how to store the password (restante hash --list)")
                 ->capture_default_str();
         }
-        action->callback([options, chosen, &exit_code] { exit_code = run_for_user(*options, chosen); });
+        action->callback(
+            [options, chosen, &exit_code] { exit_code = run_for_user(*options, chosen); });
     }
     CLI::App* list = add_action(*passwd, options, "list", "print the users, never their passwords");
     list->add_flag("--json", options->json, "as a JSON array");

@@ -133,7 +133,8 @@ PasswdEdit::~PasswdEdit() { wipe(text_); }
 
 /// Leaves errno as the failing call had it.
 std::expected<void, std::string> PasswdEdit::read() {
-    const int opened = ::openat(folder_.get(), name_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    const int opened =
+        ::openat(folder_.get(), name_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (opened < 0 && errno == ELOOP) {
         return std::unexpected(path_ + ": is a symbolic link; name the file itself");
     }
@@ -145,7 +146,9 @@ std::expected<void, std::string> PasswdEdit::read() {
     }
     const Fd file(opened);
     struct stat status {};
-    if (::fstat(file.get(), &status) != 0) return std::unexpected(failure(path_, "cannot examine", errno));
+    if (::fstat(file.get(), &status) != 0) {
+        return std::unexpected(failure(path_, "cannot examine", errno));
+    }
     if (!S_ISREG(status.st_mode)) return std::unexpected(path_ + ": is no regular file");
     if (static_cast<std::uint64_t>(status.st_size) > passwd_file_octets_max) {
         return std::unexpected(path_ + ": is larger than 1 GiB");
@@ -166,7 +169,8 @@ std::expected<void, std::string> PasswdEdit::read() {
 std::expected<void, std::string> PasswdEdit::replace(std::string_view text) {
     const std::string temporary = "." + name_ + ".restante." + std::to_string(::getpid());
     const int failed = write_temporary(temporary, text);
-    if (failed == 0 && ::renameat(folder_.get(), temporary.c_str(), folder_.get(), name_.c_str()) == 0) {
+    if (failed == 0 &&
+        ::renameat(folder_.get(), temporary.c_str(), folder_.get(), name_.c_str()) == 0) {
         if (::fsync(folder_.get()) == 0) return {};
         return std::unexpected(failure(path_, "changed, but perhaps not on disk", errno));
     }
@@ -177,8 +181,9 @@ std::expected<void, std::string> PasswdEdit::replace(std::string_view text) {
 
 /// 0 or an errno value. The owner first: a change of owner may clear bits of the mode.
 int PasswdEdit::write_temporary(const std::string& name, std::string_view text) const {
-    const int opened = ::openat(folder_.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                                new_file_mode);
+    const int opened =
+        ::openat(folder_.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                 new_file_mode);
     if (opened < 0) return errno;
     const Fd file(opened);
     if (before_) {

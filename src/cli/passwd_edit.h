@@ -1,5 +1,6 @@
 #pragma once
-/// Changes to a passwd-file: what is not changed stays byte for byte, and either all of it happens or none.
+/// Changes to a passwd-file: what is not changed stays byte for byte, and either all of it happens
+/// or none.
 
 #include <sys/stat.h>
 
@@ -25,23 +26,24 @@ struct PasswdChange {
 std::optional<std::string> with_user(std::string_view text, const PasswdChange& change);
 /// The first line of the user, which is the one that counts. Empty: there is no such user.
 std::optional<std::string> with_password(std::string_view text, const PasswdChange& change);
-/// All lines of the user: without the first, the next one would count. Empty: there is no such user.
+/// All lines of the user: without the first, the next one would count. Empty: there is no such
+/// user.
 std::optional<std::string> without_user(std::string_view text, const PasswdChange& change);
 
-/// A passwd-file that nobody else is editing through restante meanwhile: its folder is locked (flock) until
-/// the end, since the file itself is replaced.
+/// A passwd-file that nobody else is editing through restante meanwhile: its folder is locked
+/// (flock) until the end, since the file itself is replaced.
 class PasswdEdit {
 public:
-    /// Waits a few seconds for another edit. With `may_create`, a file that is not there is empty. Errors
-    /// are sentences for the user that name the file.
+    /// Waits a few seconds for another edit. With `may_create`, a file that is not there is empty.
+    /// Errors are sentences for the user that name the file.
     static std::expected<PasswdEdit, std::string> open(const std::string& path, bool may_create);
     PasswdEdit(PasswdEdit&&) = default;
     ~PasswdEdit();
 
     bool exists() const { return before_.has_value(); }
     const std::string& text() const { return text_; }
-    /// The file has `text`, durably, with the mode and the owner it had; new ones have 0600. On an error it
-    /// is as it was.
+    /// The file has `text`, durably, with the mode and the owner it had; new ones have 0600. On an
+    /// error it is as it was.
     std::expected<void, std::string> replace(std::string_view text);
 
 private:

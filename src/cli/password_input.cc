@@ -40,7 +40,9 @@ private:
 };
 
 void say(std::string_view text) {
-    if (::write(STDERR_FILENO, text.data(), text.size()) < 0) return;  // a prompt: nothing depends on it
+    if (::write(STDERR_FILENO, text.data(), text.size()) < 0) {
+        return;  // a prompt: nothing depends on it
+    }
 }
 
 const char* fault_of_password(std::string_view password) {
@@ -60,7 +62,9 @@ std::expected<Secret, std::string> read_line(int input) {
         char octet = 0;
         const ssize_t got = ::read(input, &octet, 1);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return std::unexpected("cannot read the password: " + std::string(strerrordesc_np(errno)));
+        if (got < 0)
+            return std::unexpected("cannot read the password: " +
+                                   std::string(strerrordesc_np(errno)));
         if (got == 0 || octet == '\n') break;
         if (octet == interrupt_octet) {
             explicit_bzero(line, sizeof(line));
@@ -71,7 +75,9 @@ std::expected<Secret, std::string> read_line(int input) {
     if (held > 0 && line[held - 1] == '\r') --held;
     Secret secret(std::string_view(line, held));
     explicit_bzero(line, sizeof(line));
-    if (const char* fault = fault_of_password(secret.text())) return std::unexpected(std::string(fault));
+    if (const char* fault = fault_of_password(secret.text())) {
+        return std::unexpected(std::string(fault));
+    }
     return secret;
 }
 

@@ -33,11 +33,13 @@ DovecotUidlist DovecotUidlist::parse(std::string_view text) {
     DovecotUidlist list;
     std::uint32_t line_number = 1;
     std::string_view rest = text;
-    if (!list.parse_header(take_field(rest, '\n'))) {
-        list.complaints_.add(line_number, "header not understood: no uidvalidity");
-        rest = text;  // its first line may be a message's
-        if (text.starts_with("1 ") || text.starts_with("3 ")) take_field(rest, '\n');
-        if (rest.size() == text.size()) line_number = 0;
+    const std::string_view first_line = take_field(rest, '\n');
+    if (!list.parse_header(first_line)) {
+        list.complaints_.add(line_number, "header not understood");
+        if (first_line.contains(" :")) {  // the header is missing: that was a message's line
+            rest = text;
+            line_number = 0;
+        }
     }
     while (!rest.empty()) list.parse_line(take_field(rest, '\n'), ++line_number);
     list.settle();

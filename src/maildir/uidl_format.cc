@@ -219,11 +219,13 @@ bool Compiler::read_filter(std::string_view filter, Piece& piece) {
     return true;
 }
 
-// Hex is of a number: of the variable itself, before anything else.
+// Hex is of a number; what may precede it leaves digits digits.
 bool Compiler::check_numbers(const Piece& piece) {
-    for (std::size_t at = 0; at < piece.steps.size(); ++at) {
-        if (piece.steps[at].kind != Step::Kind::hex) continue;
-        if (at != 0 || !is_number(piece.variable)) return refuse("hex of something that is not a number");
+    bool is_decimal = is_number(piece.variable);
+    for (const Step& step : piece.steps) {
+        if (step.kind == Step::Kind::hex && !is_decimal) return refuse("hex of something that is not a number");
+        is_decimal &= step.kind == Step::Kind::lower || step.kind == Step::Kind::upper ||
+                      step.kind == Step::Kind::reverse;
     }
     return true;
 }

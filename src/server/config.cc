@@ -26,13 +26,21 @@ FilePosition position_of(const toml::source_region& source) {
     return {source.begin.line, source.begin.column};
 }
 
-/// "[limits]", "the top of the file".
-std::string shown_table(std::string_view path) {
-    return path.empty() ? "the top of the file" : '[' + log_escaped(path) + ']';
+std::string shown_table(std::string_view path) { return '[' + log_escaped(path) + ']'; }
+
+/// "in [limits]", "at the top of the file".
+std::string shown_place(std::string_view path) {
+    return path.empty() ? "at the top of the file" : "in " + shown_table(path);
 }
 
 std::string child_path(std::string_view table, std::string_view name) {
     return table.empty() ? std::string(name) : std::string(table) + '.' + std::string(name);
+}
+
+/// "listener.*" as "listener.NAME".
+std::string with_any_name(std::string_view pattern) {
+    if (!pattern.ends_with('*')) return std::string(pattern);
+    return std::string(pattern.substr(0, pattern.size() - 1)) + "NAME";
 }
 
 bool is_table(std::string_view pattern) {
@@ -168,11 +176,10 @@ void DocumentReader::report_unknown(const toml::key& key, const toml::node& node
                                     const ConfigTable& parent) {
     const bool is_table = node.is_table() || node.is_array_of_tables();
     const std::string path = child_path(parent.path, key.str());
-    std::string sentence = is_table ? "unknown table " + shown_table(path)
-                                    : "unknown key " + in_quotes(key.str()) + " in " +
-                                          shown_table(parent.path);
-    findings_.add(position_of(key.source()),
-                  sentence + suggestion(key.str(), is_table, parent));
+    std::string sentence =
+        is_table ? "unknown table " + shown_table(path)
+                 : "unknown key " + in_quotes(key.str()) + ' ' + shown_place(parent.path);
+    findings_.add(position_of(key.source()), sentence + suggestion(key.str(), is_table, parent));
 }
 
 /// "; did you mean ...?", of the names `parent` has, else of a key by that very name elsewhere.
@@ -195,7 +202,8 @@ std::string DocumentReader::suggestion(std::string_view typed, bool is_table,
         return "; did you mean " + (is_table ? shown_table(meant) : in_quotes(nearest)) + "?";
     }
     for (const KeyRow& row : config_schema()) {
-        if (!is_table && row.name == typed) return "; it belongs in " + shown_table(row.table);
+        if (!is_table && row.name == typed)
+            return "; it belongs " + shown_place(with_any_name(row.table));
     }
     return {};
 }

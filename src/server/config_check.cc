@@ -21,9 +21,7 @@ constexpr std::size_t listener_addresses_max = 64;  // each is a descriptor of e
 class DocumentChecker {
 public:
     DocumentChecker(ConfigDocument& document, const std::string& path, Findings& errors)
-        : document_(document),
-          path_(path),
-          errors_(errors) {
+        : document_(document), path_(path), errors_(errors) {
         std::error_code unknown_folder;  // then relative paths stay so
         folder_ = std::filesystem::absolute(path, unknown_folder).parent_path();
     }
@@ -100,8 +98,9 @@ void DocumentChecker::check_names() {
         if (!table.pattern.ends_with(".*")) continue;
         const std::string name = table.path.substr(table.pattern.size() - 1);
         if (is_short_name(name)) continue;
-        report(table.at, in_quotes(name) + " is no name for a listener or backend: it takes 1 to 32 "
-                                        "letters, digits, \"-\" and \"_\"");
+        report(table.at, in_quotes(name) +
+                             " is no name for a listener or backend: it takes 1 to 32 "
+                             "letters, digits, \"-\" and \"_\"");
     }
 }
 
@@ -127,8 +126,9 @@ void DocumentChecker::check_missing_tables() {
     }
     const std::vector<const ConfigTable*> backends = tables_of("auth.backend.*");
     if (backends.empty() && !is_meant("auth") && !is_meant("auth.backend")) {
-        report({}, "no users: add [auth.backend.local] with type = \"passwd-file\" and "
-                   "path = \"users\"");
+        report({},
+               "no users: add [auth.backend.local] with type = \"passwd-file\" and "
+               "path = \"users\"");
     }
     for (std::size_t i = 1; i < backends.size(); ++i) {
         report(backends[i]->at, "more than one [auth.backend.NAME] is not in this version yet");
@@ -220,8 +220,7 @@ void DocumentChecker::build_limits(Config& config) {
     if (config.limits.failed_delay <= config.limits.failed_delay_max) return;
     const ConfigEntry* most = find("limits", "failed_delay_max");
     const ConfigEntry* least = find("limits", "failed_delay");
-    report(most != nullptr ? most->at : least->at,
-           "failed_delay_max is less than failed_delay");
+    report(most != nullptr ? most->at : least->at, "failed_delay_max is less than failed_delay");
 }
 
 void DocumentChecker::warn(Config& config) const {
@@ -229,14 +228,16 @@ void DocumentChecker::warn(Config& config) const {
     const bool has_tls = std::ranges::any_of(
         config.listeners, [](const ListenerConfig& l) { return l.tls != TlsMode::none; });
     if (!config.auth.allow_cleartext && !config.pop3.apop && !has_tls) {
-        warnings.add({}, "nobody can log in: there is no TLS, [auth] allow_cleartext is false and "
-                         "[pop3] apop is false; where the network is trusted, set "
-                         "allow_cleartext = true");
+        warnings.add({},
+                     "nobody can log in: there is no TLS, [auth] allow_cleartext is false and "
+                     "[pop3] apop is false; where the network is trusted, set "
+                     "allow_cleartext = true");
     }
     if (config.storage.user == "root") {
         const ConfigEntry* user = find("storage", "user");
-        warnings.add(user->at, "user = \"root\": a server started as root stays root; name a user "
-                               "of its own that may read the mail");
+        warnings.add(user->at,
+                     "user = \"root\": a server started as root stays root; name a user "
+                     "of its own that may read the mail");
     }
     if (!config.storage.maildir.empty() && !config.storage.maildir.contains('{')) {
         const ConfigEntry* maildir = find("storage", "maildir");

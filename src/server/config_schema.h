@@ -14,9 +14,9 @@ namespace restante {
 enum class KeyType : std::uint8_t {
     boolean,
     integer,
-    duration,     ///< a string: integer and ms, s, m, h or d
+    duration,  ///< a string: integer and ms, s, m, h or d
     text,
-    choice,       ///< one of `choices`
+    choice,  ///< one of `choices`
     text_list,
     choice_list,  ///< each one of `choices`, none twice
 };
@@ -31,9 +31,9 @@ struct KeyRow {
     bool is_built = true;            ///< false: only the default, which means "off", is accepted
     std::string_view least = {};     ///< integers and durations; both ends included
     std::string_view most = {};
-    std::string_view choices = {};   ///< of choice and choice_list, in the order of the enum
-    std::string_view planned = {};   ///< those of `choices` this version does not have
-    std::string_view meaning;        ///< one clause, with the unit where the value does not carry it
+    std::string_view choices = {};  ///< of choice and choice_list, in the order of the enum
+    std::string_view planned = {};  ///< those of `choices` this version does not have
+    std::string_view meaning;       ///< one clause, with the unit where the value does not carry it
 };
 
 /// In the order of the contract and of conf/restante.toml.

@@ -74,8 +74,10 @@ std::string integer_error(const KeyRow& row, std::int64_t value) {
 std::string duration_error(const KeyRow& row, const std::string& value) {
     const std::optional<Duration> duration = parse_duration(value);
     if (!duration) {
-        return std::string(row.name) + " takes a duration such as \"5m\" (a whole number and ms, s, "
-               "m, h or d), not " + in_quotes(value);
+        return std::string(row.name) +
+               " takes a duration such as \"5m\" (a whole number and ms, s, "
+               "m, h or d), not " +
+               in_quotes(value);
     }
     if (row.name == "idle_timeout" && *duration < bound(row.least)) {
         return "idle_timeout is at least 10m (RFC 1939 §3: the inactivity timer), not " +
@@ -89,13 +91,14 @@ std::string duration_error(const KeyRow& row, const std::string& value) {
 }
 
 std::string octets_error(const KeyRow& row, const std::string& value) {
-    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+    const auto is_control = [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+    };
     if (std::ranges::any_of(value, is_control)) {
         return std::string(row.name) + " contains a control character: " + in_quotes(value);
     }
     if (value.size() <= text_octets_max) return {};
-    return std::string(row.name) + " is longer than " + std::to_string(text_octets_max) +
-           " octets";
+    return std::string(row.name) + " is longer than " + std::to_string(text_octets_max) + " octets";
 }
 
 std::string ident_error(const std::string& value) {
@@ -120,8 +123,8 @@ std::string template_error(const std::string& value) {
     while ((at = value.find_first_of("{}", at)) != std::string::npos) {
         const std::size_t close = value.find_first_of("{}", at + 1);
         if (value[at] == '}' || close == std::string::npos || value[close] == '{') {
-            return "maildir has an unpaired \"" + std::string(1, value[at]) + "\": " +
-                   in_quotes(value);
+            return "maildir has an unpaired \"" + std::string(1, value[at]) +
+                   "\": " + in_quotes(value);
         }
         const std::string name = value.substr(at + 1, close - at - 1);
         if (std::ranges::find(placeholders, name) == placeholders.end()) {

@@ -2,15 +2,23 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <future>
+#include <latch>
+#include <memory>
 #include <thread>
+#include <vector>
 
 #include "auth/passwd_verifier.h"
 #include "base/fd.h"
@@ -28,16 +36,263 @@ namespace {
 constexpr rlim_t spare_descriptors = 256;
 constexpr rlim_t descriptors_a_session = 2;  // socket and maildrop
 
-/// Everything the reactors share; read-only once they run.
+/// What all reactors share; read-only once they run.
 struct Shared {
     const Config& config;
     SessionPolicy policy;
     StoreOptions store;
-    PasswdVerifierOptions verifier;
+    UserNameRules user_names;
     UringOptions uring;
-    HelperPool helpers{default_helper_sizes()};
     std::shared_ptr<const PasswdTable> users;
-    std::size_t reactors = 1;
-    Fd log_file;
+    std::size_t reactors;
+    int log_file;
+    HelperPool& helpers;
 };
 
+/// A reactor on its thread. Members in the order in which they need one another.
+class ReactorThread {
+public:
+    /// `listeners` become the reactor's. When it has ended it counts in `end.event`, and stays until `end.all`:
+    /// stop() may be called until then.
+    struct End {
+        Fd event;
+        std::latch all{1};
+    };
+    ReactorThread(const Shared& shared, std::vector<Fd> listeners, PasswdPlace users, End& end)
+        : shared_(shared), listeners_(std::move(listeners)), users_(std::move(users)), end_(end),
+          thread_([this] { run(); }) {}
+    ~ReactorThread() { thread_.join(); }
+
+    /// Once: waits until it serves; the error is why it does not.
+    std::expected<void, std::string> wait_until_ready() { return ready_.get_future().get(); }
+    /// After a successful wait_until_ready().
+    void stop() { reactor_->stop(); }
+
+private:
+    void run();
+    void serve(Ring& ring);
+
+    const Shared& shared_;
+    std::vector<Fd> listeners_;
+    PasswdPlace users_;
+    End& end_;
+    std::promise<std::expected<void, std::string>> ready_;
+    Reactor* reactor_ = nullptr;
+    std::thread thread_;
+};
+
+void ReactorThread::run() {
+    std::expected<std::unique_ptr<Ring>, std::string> ring = make_uring_ring(shared_.helpers, shared_.uring);
+    if (!ring) {
+        ready_.set_value(std::unexpected(ring.error()));
+        return;
+    }
+    serve(**ring);
+}
+
+void ReactorThread::serve(Ring& ring) {
+    const Config& config = shared_.config;
+    ReactorLog log(ring, shared_.log_file, config.log.level, config.log.ident);
+    BufferPool buffers;
+    PasswdFileVerifier verifier(ring, log, std::move(users_), shared_.user_names, shared_.users);
+    MaildirStore store(ring, log, buffers, shared_.store);
+    const std::unique_ptr<Delivery> delivery = make_copy_delivery(ring, buffers);
+    std::vector<Handle> listeners;
+    for (Fd& listener : listeners_) listeners.emplace_back(ring, listener.release());
+    const auto share = static_cast<std::uint32_t>(shared_.reactors);
+    const ReactorLimits limits{(config.limits.connections + share - 1) / share, config.limits.drain_timeout};
+    Reactor reactor({ring, verifier, store, *delivery, buffers, log, shared_.policy}, log, std::move(listeners),
+                    limits);
+    reactor_ = &reactor;
+    ready_.set_value({});
+    reactor.run();
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t told = ::write(end_.event.get(), &one, sizeof one);
+    end_.all.wait();
+}
+
+SessionPolicy session_policy(const Config& config) {
+    const auto offers = [&config](std::string_view mechanism) {
+        return std::ranges::find(config.auth.mechanisms, mechanism) != config.auth.mechanisms.end();
+    };
+    return {.hostname = config.hostname,
+            .allow_cleartext = config.auth.allow_cleartext,
+            .apop = config.pop3.apop,
+            .plain = offers("PLAIN"),
+            .login = offers("LOGIN"),
+            .login_timeout = config.limits.login_timeout,
+            .idle_timeout = config.limits.idle_timeout,
+            .failed_delay = config.limits.failed_delay,
+            .failed_delay_max = config.limits.failed_delay_max};
+}
+
+UniqueIdPolicy::Mode unique_id_mode(UniqueIdMode mode) {
+    switch (mode) {
+        case UniqueIdMode::automatic: return UniqueIdPolicy::Mode::automatic;
+        case UniqueIdMode::filename: return UniqueIdPolicy::Mode::filename;
+        case UniqueIdMode::dovecot: return UniqueIdPolicy::Mode::dovecot;
+        case UniqueIdMode::courier: return UniqueIdPolicy::Mode::courier;
+    }
+    ASSERT(!"a UniqueIdMode");
+}
+
+/// The mail root itself may be a symbolic link; nothing beneath it may.
+std::string with_real_root(const std::string& path_template, const std::string& root) {
+    const std::unique_ptr<char, decltype(&std::free)> real(::realpath(root.c_str(), nullptr), &std::free);
+    if (real == nullptr || root == "/") return path_template;  // missing: each login says so
+    return real.get() + path_template.substr(root.size());
+}
+
+std::expected<StoreOptions, std::string> store_options(const Config& config) {
+    std::expected<MaildropPath, std::string> path = MaildropPath::parse(config.storage.maildir);
+    if (path) path = MaildropPath::parse(with_real_root(config.storage.maildir, path->root()));
+    if (!path) return std::unexpected("[storage] maildir: " + path.error());
+    std::expected<UidlFormat, std::string> format = UidlFormat::compile(config.pop3.dovecot_uidl_format);
+    if (!format) return std::unexpected("[pop3] dovecot_uidl_format: " + format.error());
+    return StoreOptions{*path, {unique_id_mode(config.pop3.unique_id), *format}, config.pop3.durable};
+}
+
+/// File systems whose cached answers never wait for another machine.
+bool is_local(const std::string& folder) {
+    constexpr long xfs_magic = 0x58465342;
+    constexpr long zfs_magic = 0x2FC12FC1;
+    constexpr long known_local[] = {EXT4_SUPER_MAGIC, xfs_magic, BTRFS_SUPER_MAGIC, TMPFS_MAGIC,
+                                    OVERLAYFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, zfs_magic};
+    struct statfs status;
+    if (::statfs(folder.c_str(), &status) < 0) return false;
+    return std::ranges::find(known_local, status.f_type) != std::end(known_local);
+}
+
+/// As many descriptors as may be had; the sentence says where they will not do.
+std::string raise_descriptor_limit(const Config& config) {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return {};
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    const rlim_t wanted = config.limits.connections * descriptors_a_session + spare_descriptors;
+    if (limit.rlim_cur >= wanted) return {};
+    return fmt::format("the limit of open files, {}, is reached before [limits] connections = {}: about {} "
+                       "sessions fit (raise it with systemd's LimitNOFILE= or `ulimit -n`)",
+                       limit.rlim_cur, config.limits.connections,
+                       (limit.rlim_cur - std::min(limit.rlim_cur, spare_descriptors)) / descriptors_a_session);
+}
+
+/// One set of listening sockets a reactor.
+std::expected<std::vector<std::vector<Fd>>, std::string> open_listeners(const Config& config,
+                                                                        std::size_t reactors) {
+    std::vector<std::vector<Fd>> sets(reactors);
+    for (const ListenerConfig& listener : config.listeners) {
+        for (const SocketAddress& address : listener.addresses) {
+            std::expected<std::vector<Fd>, std::string> sockets = make_listeners(address, reactors);
+            if (!sockets) return std::unexpected(sockets.error());
+            for (std::size_t i = 0; i < reactors; ++i) sets[i].push_back(std::move((*sockets)[i]));
+        }
+    }
+    return sets;
+}
+
+std::expected<Fd, std::string> open_log(const std::string& path) {
+    const int opened = path.empty() ? ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)
+                                    : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (opened < 0) {
+        return std::unexpected(fmt::format("[log] target {}: {}", path.empty() ? "stderr" : path,
+                                           strerrordesc_np(errno)));
+    }
+    return Fd(opened);
+}
+
+/// Without a table everybody is refused with [SYS/TEMP] until the file can be read: better than no server.
+std::shared_ptr<const PasswdTable> load_users(const std::string& path, Log& log) {
+    std::expected<std::shared_ptr<const PasswdTable>, std::string> table = load_passwd_table(path);
+    if (!table) {
+        log.write(LogLevel::error, table.error() + "; logins are refused until it can be read");
+        return nullptr;
+    }
+    report_passwd_table(**table, path, log);
+    return *table;
+}
+
+std::string listening_text(const Config& config) {
+    std::string text;
+    for (const ListenerConfig& listener : config.listeners) {
+        for (const SocketAddress& address : listener.addresses) {
+            text += (text.empty() ? "" : ", ") + address.text();
+        }
+    }
+    return text;
+}
+
+/// Returns when every reactor has ended. The first signal drains, the second ends at once.
+void wait_for_the_end(const Signals& signals, int ended_event, std::vector<std::unique_ptr<ReactorThread>>& threads,
+                      Log& log) {
+    std::uint64_t ended = 0;
+    while (ended < threads.size()) {
+        pollfd waits[] = {{signals.descriptor(), POLLIN, 0}, {ended_event, POLLIN, 0}};
+        if (::poll(waits, 2, -1) < 0) continue;
+        std::uint64_t count = 0;
+        if (waits[1].revents != 0 && ::read(ended_event, &count, sizeof count) > 0) ended += count;
+        if (waits[0].revents == 0) continue;
+        const Signals::Kind signal = signals.take();
+        if (signal == Signals::Kind::reload) {
+            log.write(LogLevel::info, "SIGHUP: the user database is read again by itself when it changes; a changed "
+                                      "configuration needs a restart");
+        } else if (signal == Signals::Kind::stop) {
+            log.write(LogLevel::info, "stopping: sessions may end (a second signal ends them now)");
+            for (const std::unique_ptr<ReactorThread>& thread : threads) thread->stop();
+        }
+    }
+}
+
+std::expected<void, std::string> serve(const Shared& shared, std::vector<std::vector<Fd>> listeners,
+                                       const Signals& signals, Log& log, const std::function<void()>& on_ready) {
+    ReactorThread::End end{.event = Fd(::eventfd(0, EFD_CLOEXEC))};
+    std::vector<std::unique_ptr<ReactorThread>> threads;
+    for (std::vector<Fd>& set : listeners) {
+        std::expected<PasswdPlace, std::string> users = PasswdPlace::open(shared.config.auth.backend.path);
+        if (!users) return std::unexpected(users.error());
+        threads.push_back(std::make_unique<ReactorThread>(shared, std::move(set), std::move(*users),
+                                                          end));
+        if (std::expected<void, std::string> ready = threads.back()->wait_until_ready(); !ready) {
+            for (std::size_t i = 0; i + 1 < threads.size(); ++i) threads[i]->stop();
+            end.all.count_down();
+            return std::unexpected(ready.error());
+        }
+    }
+    log.write(LogLevel::info, fmt::format("serving POP3 on {} with {} reactors", listening_text(shared.config),
+                                          threads.size()));
+    on_ready();
+    wait_for_the_end(signals, end.event.get(), threads, log);
+    end.all.count_down();
+    log.write(LogLevel::info, "stopped");
+    return {};
+}
+
+}  // namespace
+
+std::expected<void, std::string> run_server(const Config& config, const std::function<void()>& on_ready) {
+    const Signals signals;  // before any thread: all inherit the mask
+    StderrLog log(config.log.ident);
+    for (const std::string& warning : config.warnings) log.write(LogLevel::warn, warning);
+    if (const std::string few = raise_descriptor_limit(config); !few.empty()) log.write(LogLevel::warn, few);
+    const std::size_t reactors =
+        config.runtime.reactors != 0 ? config.runtime.reactors : std::max(1u, std::thread::hardware_concurrency());
+    std::expected<std::vector<std::vector<Fd>>, std::string> listeners = open_listeners(config, reactors);
+    if (!listeners) return std::unexpected(listeners.error());
+    const std::expected<Fd, std::string> log_file = open_log(config.log.file);
+    if (!log_file) return std::unexpected(log_file.error());
+    if (std::expected<void, std::string> dropped = drop_privileges(config.storage.user); !dropped) {
+        return std::unexpected(dropped.error());
+    }
+    std::expected<StoreOptions, std::string> store = store_options(config);
+    if (!store) return std::unexpected(store.error());
+    const bool local = is_local(store->path.root());
+    HelperPool helpers(default_helper_sizes());
+    const UserNameRules names{config.auth.default_domain, config.auth.username_case == UsernameCase::lower
+                                                              ? NameMatch::ignore_case
+                                                              : NameMatch::exact};
+    const Shared shared{config, session_policy(config), std::move(*store), names, {.storage_is_local = local},
+                        load_users(config.auth.backend.path, log), reactors, log_file->get(), helpers};
+    return serve(shared, std::move(*listeners), signals, log, on_ready);
+}
+
+}  // namespace restante

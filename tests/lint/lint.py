@@ -58,8 +58,8 @@ STANDARD_HEADERS = frozenset("""
     algorithm any array bit bitset cassert cctype cerrno charconv chrono climits compare concepts
     cstddef cstdint cstdio cstdlib cstring deque exception expected functional initializer_list
     iterator limits list map memory memory_resource new numeric optional ostream queue random
-    ranges ratio set source_location span sstream stdexcept string string_view tuple type_traits
-    unordered_map unordered_set utility variant vector version
+    ranges ratio set source_location span sstream stdexcept string string_view system_error tuple
+    type_traits unordered_map unordered_set utility variant vector version
 """.split())
 
 

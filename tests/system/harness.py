@@ -304,10 +304,10 @@ class World:
         return server.wait_until_ready()
 
 
-def run_binary(*arguments, timeout=SECONDS_TO_START):
-    """The binary run to its end: returncode, stdout, stderr."""
+def run_binary(*arguments, text=""):
+    """The binary run to its end with `text` as its input: returncode, stdout, stderr."""
     return subprocess.run(unprivileged([settings.binary, *arguments]), capture_output=True, text=True,
-                          timeout=timeout, cwd="/", check=False)
+                          input=text, timeout=SECONDS_TO_START, cwd="/", check=False)
 
 
 class SystemTest(unittest.TestCase):

@@ -87,15 +87,18 @@ TEST_CASE("passwd-file: all fields of a line") {
 
 TEST_CASE("passwd-file: fields after the password may be missing, and values may hold = and :") {
     CHECK(password_of(table_of("a:{PLAIN}x"), "a") == "{PLAIN}x");
-    const PasswdTable table = table_of("a:{PLAIN}x=y::::/h::userdb_home=/other userdb_mail=maildir:~/Mail\n");
+    const PasswdTable table =
+        table_of("a:{PLAIN}x=y::::/h::userdb_home=/other userdb_mail=maildir:~/Mail\n");
     CHECK(entry_of(table, "a").record.home == "/other");
     CHECK(entry_of(table, "a").record.maildrop_path() == "/other/Mail");
     CHECK(entry_of(table, "a").record.may_log_in);
     CHECK_FALSE(table.has_ids());
 }
 
-TEST_CASE("passwd-file: comments, blank lines, CRLF, a byte order mark and a missing last line end") {
-    const PasswdTable table = table_of("\xEF\xBB\xBF"s + "a:{PLAIN}1\r\n\r\n# b:{PLAIN}2\n \t\n\nc:{PLAIN}3");
+TEST_CASE(
+    "passwd-file: comments, blank lines, CRLF, a byte order mark and a missing last line end") {
+    const PasswdTable table =
+        table_of("\xEF\xBB\xBF"s + "a:{PLAIN}1\r\n\r\n# b:{PLAIN}2\n \t\n\nc:{PLAIN}3");
     CHECK(table.user_count() == 2);
     CHECK(table.fault_count() == 0);
     CHECK(password_of(table, "a") == "{PLAIN}1");
@@ -114,7 +117,8 @@ TEST_CASE("passwd-file: an empty file, and one of comments, have no users") {
 }
 
 TEST_CASE("passwd-file: a broken line is kept for its user, with its number and its reason") {
-    const PasswdTable table = table_of("ok:{PLAIN}x\nbad:{WHAT}x\nnone:\nshort\n:{PLAIN}x\nsp ace:{PLAIN}x\n");
+    const PasswdTable table =
+        table_of("ok:{PLAIN}x\nbad:{WHAT}x\nnone:\nshort\n:{PLAIN}x\nsp ace:{PLAIN}x\n");
     const auto found = table.find("bad", NameMatch::exact);
     REQUIRE(found.has_value());
     CHECK(found->line == 2);
@@ -126,21 +130,26 @@ TEST_CASE("passwd-file: a broken line is kept for its user, with its number and 
 
     MemoryLog log;
     report_passwd_table(table, "/etc/users", log);
-    CHECK(log.lines == std::vector<std::string>{"/etc/users:2: unknown password scheme",
-                                                "/etc/users:3: no password", "/etc/users:4: no password",
-                                                "/etc/users:5: no user name",
-                                                "/etc/users:6: not a possible user name"});
+    CHECK(log.lines == std::vector<std::string>{
+                           "/etc/users:2: unknown password scheme", "/etc/users:3: no password",
+                           "/etc/users:4: no password", "/etc/users:5: no user name",
+                           "/etc/users:6: not a possible user name"});
 }
 
 TEST_CASE("passwd-file: what makes a line broken") {
     CHECK(fault_of_line("a:{PLAIN}x") == "");
-    CHECK(fault_of_line("a:secret") == "password hash is malformed (a plain password is {PLAIN}...)");
-    CHECK(fault_of_line("a:{PLAIN}") == "password hash is malformed (a plain password is {PLAIN}...)");
+    CHECK(fault_of_line("a:secret") ==
+          "password hash is malformed (a plain password is {PLAIN}...)");
+    CHECK(fault_of_line("a:{PLAIN}") ==
+          "password hash is malformed (a plain password is {PLAIN}...)");
     CHECK(fault_of_line("a:{ARGON2ID}$argon2id$v=19$m=9999999,t=1,p=1$c29tZXNhbHQ$AAAA") ==
           "password hash costs more than is allowed to verify");
-    CHECK(fault_of_line("a:{PLAIN}x::::::userdb_mail=mbox:/x") == "userdb_mail is not maildir:PATH");
-    CHECK(fault_of_line("a:{PLAIN}x::::::userdb_mail=maildir:x") == "userdb_mail is not an absolute path");
-    CHECK(fault_of_line("a:{PLAIN}x::::::userdb_mail=maildir:/v/%u") == "userdb_mail has a %-variable");
+    CHECK(fault_of_line("a:{PLAIN}x::::::userdb_mail=mbox:/x") ==
+          "userdb_mail is not maildir:PATH");
+    CHECK(fault_of_line("a:{PLAIN}x::::::userdb_mail=maildir:x") ==
+          "userdb_mail is not an absolute path");
+    CHECK(fault_of_line("a:{PLAIN}x::::::userdb_mail=maildir:/v/%u") ==
+          "userdb_mail has a %-variable");
     CHECK(fault_of_line("a:{PLAIN}x::::::userdb_mail=maildir:~/x") ==
           "userdb_mail is relative to a home that is not given");
     CHECK(fault_of_line("a:{PLAIN}x\0y"s) == "NUL in the line");
@@ -192,11 +201,14 @@ TEST_CASE("passwd-file: the representative is of the scheme that most users have
 
 TEST_CASE("passwd-file: faults beyond those kept are counted, and a log names the first") {
     std::string content;
-    for (std::size_t i = 0; i < passwd_faults_kept_max + 5; ++i) content += "u" + std::to_string(i) + ":\n";
+    for (std::size_t i = 0; i < passwd_faults_kept_max + 5; ++i) {
+        content += "u" + std::to_string(i) + ":\n";
+    }
     const PasswdTable table = table_of(content);
     CHECK(table.fault_count() == passwd_faults_kept_max + 5);
     CHECK(table.faults().size() == passwd_faults_kept_max);
-    const auto last = table.find("u" + std::to_string(passwd_faults_kept_max + 4), NameMatch::exact);
+    const auto last =
+        table.find("u" + std::to_string(passwd_faults_kept_max + 4), NameMatch::exact);
     REQUIRE(last.has_value());
     CHECK(last->entry.fault == "no password"s);
     CHECK(last->line == 0);
@@ -209,7 +221,8 @@ TEST_CASE("passwd-file: faults beyond those kept are counted, and a log names th
 TEST_CASE("passwd-file: ids are ignored with one warning a load") {
     MemoryLog log;
     report_passwd_table(table_of("a:{PLAIN}x:1:1\nb:{PLAIN}x:2:\n"), "users", log);
-    CHECK(log.lines == std::vector<std::string>{"users: uid and gid are ignored: mail is read as [storage] user"});
+    CHECK(log.lines == std::vector<std::string>{
+                           "users: uid and gid are ignored: mail is read as [storage] user"});
 }
 
 TEST_CASE("passwd-file: loading names the file and the cause of a failure") {

@@ -11,7 +11,8 @@ using namespace std::string_view_literals;
 namespace restante {
 namespace {
 
-/// Of the password "secret": by openssl-passwd(1), perl's and libxcrypt's crypt(3), Python's hashlib.
+/// Of the password "secret": by openssl-passwd(1), perl's and libxcrypt's crypt(3), Python's
+/// hashlib.
 constexpr std::string_view hashes_of_secret[] = {
     "{PLAIN}secret",
     "{plain}secret",
@@ -25,7 +26,8 @@ constexpr std::string_view hashes_of_secret[] = {
     "{MD5-CRYPT}$1$saltsalt$9xy1btjgzLYfb7hivXtC//",
     "$5$saltsalt$0IyaXrmV7.sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA",
     "{SHA256-CRYPT}$5$saltsalt$0IyaXrmV7.sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA",
-    "{SHA512-CRYPT}$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq."
+    "{SHA512-CRYPT}$6$saltsalt$"
+    "TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq."
     "H91p5hVO1",
     "{CRYPT}$6$rounds=1000$saltsalt$LAV5VE5Y7w1d73x1mFNspYWUpazfmwv2SoepNXNKJ/"
     "otop/Zok96Hr8Q13LEv0DRY/x8v0/crpIjl8NJSAqXV/",
@@ -43,17 +45,22 @@ constexpr std::string_view hashes_of_secret[] = {
     "{SHA1.hex}E5E9FA1BA31ECD1AE84F75CAAA474F3A663F05F4",
     "{SHA256}K7gNU3sdo+OL0wNhqoVWhr3g6s1xYv72ol/pe/Unols=",
     "{SHA256}2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b",
-    "{SHA512.b64}vSsar3708Jvp9Szi2NWZZ02Bqp1qRCFpbcTZPdBhnWgs5WtNZKnvCXdhztmeD2cmW192CF5bDufKRpayrW/isg==",
+    "{SHA512.b64}"
+    "vSsar3708Jvp9Szi2NWZZ02Bqp1qRCFpbcTZPdBhnWgs5WtNZKnvCXdhztmeD2cmW192CF5bDufKRpayrW/isg==",
     "{SSHA}Wcm1xEisNjqp921ALcHfuQ7avFdzYWx0MTIzNA==",
     "{SSHA.hex}59c9b5c448ac363aa9f76d402dc1dfb90edabc5773616c7431323334",
     "{SSHA256}lXT7qF+fT7OVoVlwD0tMd02E1ak2dLDbk993wZxIM65zYWx0MTIzNA==",
-    "{SSHA512}Enu6C74BUnsH3FJ5DbcJeTfPKMqMpMZOm66wJaf/iZqtrDfdcDyFhEmcwbcWyY5CUEDqbpdskEI2yPdeCZGVPXNhbHQxMjM0",
+    "{SSHA512}Enu6C74BUnsH3FJ5DbcJeTfPKMqMpMZOm66wJaf/"
+    "iZqtrDfdcDyFhEmcwbcWyY5CUEDqbpdskEI2yPdeCZGVPXNhbHQxMjM0",
 };
 
-/// Of "password": the vectors of the reference implementation (phc-winner-argon2, src/test.c and README).
+/// Of "password": the vectors of the reference implementation (phc-winner-argon2, src/test.c and
+/// README).
 constexpr std::string_view argon2_hashes_of_password[] = {
-    "{ARGON2ID}$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
-    "{ARGON2I}$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweHKfbftvj+qf+YFY4NeBbtA",
+    "{ARGON2ID}$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$"
+    "CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+    "{ARGON2I}$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweHKfbftvj+qf+"
+    "YFY4NeBbtA",
     "{ARGON2I}$argon2i$v=19$m=65536,t=2,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b+dWRWJTmaaJObG",
 };
 
@@ -97,7 +104,8 @@ TEST_CASE("password schemes: what each makes verifies, with a new salt each time
         CHECK(made->find(':') == std::string::npos);
         const auto again = hash_password("p w:d", scheme);
         const bool is_salted = !scheme.starts_with("SHA1") || scheme.ends_with("-CRYPT");
-        if (is_salted && scheme.starts_with("S") && scheme != "SHA" && scheme != "SHA256" && scheme != "SHA512") {
+        if (is_salted && scheme.starts_with("S") && scheme != "SHA" && scheme != "SHA256" &&
+            scheme != "SHA512") {
             CHECK(made != again);
         }
     }
@@ -106,7 +114,8 @@ TEST_CASE("password schemes: what each makes verifies, with a new salt each time
 }
 
 TEST_CASE("password schemes: an unknown scheme is not a wrong password") {
-    for (const std::string_view stored : {"{OTP}x"sv, "{}x"sv, "{PLAIN.b65}x"sv, "{PLAIN.}x"sv, "{SHA3}x"sv}) {
+    for (const std::string_view stored :
+         {"{OTP}x"sv, "{}x"sv, "{PLAIN.b65}x"sv, "{PLAIN.}x"sv, "{SHA3}x"sv}) {
         CAPTURE(stored);
         CHECK(fault_of(stored) == PasswordFault::unknown_scheme);
     }
@@ -114,13 +123,18 @@ TEST_CASE("password schemes: an unknown scheme is not a wrong password") {
 }
 
 TEST_CASE("password schemes: a malformed hash is not a wrong password") {
-    for (const std::string_view stored :
-         {""sv, "secret"sv, "{PLAIN"sv, "{PLAIN}"sv, "{PLAIN.b64}c2Vj*"sv, "{PLAIN.hex}7"sv, "{SHA}AAAA"sv,
-          "{SSHA}5en6G6MezRroT3XKqkdPOmY/BfQ="sv, "{SHA256}zz"sv, "{CRYPT}$6$saltsalt$short"sv,
-          "$6$rounds=x$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1"sv,
-          "$9$whatever"sv, "$2y$05$tooshort"sv, "{ARGON2ID}$argon2d$v=19$m=8,t=1,p=1$c29tZXNhbHQ$AAAA"sv,
-          "{ARGON2ID}$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ"sv, "{ARGON2ID}$argon2id$v=18$m=8,t=1,p=1$a$b"sv,
-          "{ARGON2ID}"sv, "{ARGON2I}secret"sv}) {
+    for (
+        const std::string_view stored :
+        {""sv, "secret"sv, "{PLAIN"sv, "{PLAIN}"sv, "{PLAIN.b64}c2Vj*"sv, "{PLAIN.hex}7"sv,
+         "{SHA}AAAA"sv, "{SSHA}5en6G6MezRroT3XKqkdPOmY/BfQ="sv, "{SHA256}zz"sv,
+         "{CRYPT}$6$saltsalt$short"sv,
+         "$6$rounds=x$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77"
+         "vwPZN.Pq.H91p5hVO1"sv,
+         "$9$whatever"sv, "$2y$05$tooshort"sv,
+         "{ARGON2ID}$argon2d$v=19$m=8,t=1,p=1$c29tZXNhbHQ$AAAA"sv,
+         "{ARGON2ID}$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ"sv,
+         "{ARGON2ID}$argon2id$v=18$m=8,t=1,p=1$a$b"sv,
+         "{ARGON2ID}$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$*AAA"sv, "{ARGON2ID}"sv, "{ARGON2I}secret"sv}) {
         CAPTURE(stored);
         CHECK(fault_of(stored) == PasswordFault::malformed);
     }
@@ -134,9 +148,11 @@ TEST_CASE("password schemes: absurd costs are refused, not paid") {
           "{ARGON2ID}$argon2id$v=19$m=262145,t=1,p=1$c29tZXNhbHQ$AAAA"s,
           "{ARGON2ID}$argon2id$v=19$m=8,t=99999999999999999999,p=1$c29tZXNhbHQ$AAAA"s,
           "{ARGON2ID}$argon2id$v=19$m=65536,t=65,p=1$c29tZXNhbHQ$AAAA"s,
-          "{ARGON2I}$argon2i$v=19$m=65536,t=1,p=65$c29tZXNhbHQ$AAAA"s, "$6$rounds=5000001$saltsalt$" + sha512,
-          "$6$rounds=999999999999999999999$saltsalt$" + sha512, "$5$rounds=999999999$saltsalt$" + tail43,
-          "$2y$17$" + std::string(53, 'a'), "$sha1$4294967295$salt$" + std::string(28, 'a'),
+          "{ARGON2I}$argon2i$v=19$m=65536,t=1,p=65$c29tZXNhbHQ$AAAA"s,
+          "$6$rounds=5000001$saltsalt$" + sha512,
+          "$6$rounds=999999999999999999999$saltsalt$" + sha512,
+          "$5$rounds=999999999$saltsalt$" + tail43, "$2y$17$" + std::string(53, 'a'),
+          "$sha1$4294967295$salt$" + std::string(28, 'a'),
           "$md5,rounds=4294967295$salt$$" + std::string(22, 'a'), "_zzzz" + std::string(15, 'a'),
           "$y$jET$salt$" + tail43, "$y$jzT$salt$" + tail43, "$y$j9T5.$salt$" + tail43,
           "$7$SU..../....salt$" + tail43, "$7$CU....zzzzzsalt$" + tail43}) {
@@ -147,7 +163,8 @@ TEST_CASE("password schemes: absurd costs are refused, not paid") {
 }
 
 TEST_CASE("password schemes: a locked account matches nothing") {
-    for (const std::string_view stored : {"*"sv, "!"sv, "!!"sv, "{CRYPT}*LK*"sv, "!abNANd1rDfiNc"sv}) {
+    for (const std::string_view stored :
+         {"*"sv, "!"sv, "!!"sv, "{CRYPT}*LK*"sv, "!abNANd1rDfiNc"sv}) {
         CAPTURE(stored);
         const auto parsed = StoredPassword::parse(stored);
         REQUIRE(parsed.has_value());
@@ -168,7 +185,8 @@ TEST_CASE("password schemes: only what takes microseconds is verified inline") {
 TEST_CASE("password schemes: only PLAIN gives its secret (APOP)") {
     CHECK(StoredPassword::parse("{PLAIN}tanstaaf")->plain_secret()->text() == "tanstaaf");
     CHECK(StoredPassword::parse("{PLAIN.b64}c2VjcmV0")->plain_secret()->text() == "secret");
-    CHECK_FALSE(StoredPassword::parse("{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=")->plain_secret().has_value());
+    CHECK_FALSE(
+        StoredPassword::parse("{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=")->plain_secret().has_value());
 }
 
 TEST_CASE("password schemes: the longest password is hashed, one octet more is refused") {

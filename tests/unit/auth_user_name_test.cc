@@ -15,7 +15,8 @@ TEST_CASE("user names: only octets that are safe in a path and in a passwd-file"
         const bool is_allowed = octet > 0x20 && octet < 0x7F && octet != '/' && octet != ':';
         CHECK(is_user_name(std::string("a") + static_cast<char>(octet) + "b") == is_allowed);
     }
-    for (const std::string_view bad : {""sv, "."sv, ".."sv, ".hidden"sv, "#comment"sv, "a@.."sv, "a@.b"sv}) {
+    for (const std::string_view bad :
+         {""sv, "."sv, ".."sv, ".hidden"sv, "#comment"sv, "a@.."sv, "a@.b"sv}) {
         CAPTURE(bad);
         CHECK_FALSE(is_user_name(bad));
     }

@@ -12,8 +12,13 @@ namespace restante {
 
 TEST_CASE("RFC 4648 §10: the test vectors, both ways") {
     const std::pair<std::string_view, std::string_view> vectors[] = {
-        {"", ""},           {"f", "Zg=="},         {"fo", "Zm8="},           {"foo", "Zm9v"},
-        {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"},
+        {"", ""},
+        {"f", "Zg=="},
+        {"fo", "Zm8="},
+        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="},
+        {"fooba", "Zm9vYmE="},
+        {"foobar", "Zm9vYmFy"},
     };
     for (const auto& [octets, text] : vectors) {
         CHECK(base64_encode(octets) == text);
@@ -31,9 +36,10 @@ TEST_CASE("base64: every octet survives at every position") {
 }
 
 TEST_CASE("base64: wrong length, alphabet, padding and trailing bits are refused") {
-    for (const std::string_view bad : {"Z"sv, "Zg"sv, "Zg="sv, "Zg==="sv, "Zg==Zg=="sv, "Zm=v"sv, "=g=="sv,
-                                       "===="sv, "A==="sv, "Zm 9"sv, "Zm9v\n"sv, "Zm9-"sv, "Zm9_"sv,
-                                       "Zh=="sv, "Zm9="sv, "Zm\0v"sv, "Zm\xC3\xA9"sv, "*"sv}) {
+    for (const std::string_view bad :
+         {"Z"sv, "Zg"sv, "Zg="sv, "Zg==="sv, "Zg==Zg=="sv, "Zm=v"sv, "=g=="sv, "===="sv, "A==="sv,
+          "Zm 9"sv, "Zm9v\n"sv, "Zm9-"sv, "Zm9_"sv, "Zh=="sv, "Zm9="sv, "Zm\0v"sv, "Zm\xC3\xA9"sv,
+          "*"sv}) {
         CAPTURE(std::string(bad));
         CHECK_FALSE(base64_decode(bad).has_value());
     }

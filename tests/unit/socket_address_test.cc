@@ -79,16 +79,15 @@ TEST_CASE("what is no address is refused with the cure") {
     CHECK(error_of("localhost:110") ==
           R"("localhost" is not an IPv4 address (names are not looked up))");
     CHECK(error_of("[127.0.0.1]:110") == R"("127.0.0.1" is not an IPv6 address)");
-    CHECK(error_of("127.1:110") ==
-          R"("127.1" is not an IPv4 address (names are not looked up))");
+    CHECK(error_of("127.1:110") == R"("127.1" is not an IPv4 address (names are not looked up))");
 }
 
 TEST_CASE("a port is a number from 0 to 65535 and nothing else") {
     for (const char* text : {"127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:+1",
                              "127.0.0.1: 110", "127.0.0.1:110 ", "127.0.0.1:pop3", "[::1]:"}) {
         CAPTURE(text);
-        CHECK(error_of(text) == '"' + std::string(text) +
-                                    "\" has a bad port: it is a number from 0 to 65535");
+        CHECK(error_of(text) ==
+              '"' + std::string(text) + "\" has a bad port: it is a number from 0 to 65535");
     }
 }
 

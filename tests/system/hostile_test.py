@@ -1,0 +1,176 @@
+"""Any octets at any point cost at most their connection."""
+import random
+import socket
+import struct
+
+import harness
+
+MESSAGE = b"Subject: one\r\n\r\nhello\r\n"
+MEBIBYTE = 1 << 20
+RSS_KIB_MAX = 64 * 1024
+
+
+def resident_kib(server):
+    with open(f"/proc/{server.process.pid}/status", encoding="utf-8") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
+
+
+class GarbageTest(harness.SystemTest):
+    """Octets that are no POP3, before and after login, beside a session that must not notice."""
+
+    def setUp(self):
+        super().setUp()
+        self.world.set_users("mrose", "other")
+        self.world.deliver(MESSAGE)
+        self.world.deliver(MESSAGE, user="other")
+        self.server = self.world.serve(limits={"failed_delay": '"0s"'})
+        self.bystander = self.server.logged_in("other")
+
+    def tearDown(self):
+        self.assertEqual(self.bystander.retrieve(1), MESSAGE)
+        self.assert_starts(self.bystander.ask("QUIT"), "+OK")
+        self.assertEqual(self.server.logged_in().retrieve(1), MESSAGE)
+        self.assertEqual(list(self.world.stored().values()), [MESSAGE])
+        super().tearDown()
+
+    def pour(self, octets, logged_in=False):
+        """Sends it all and reads to the end: what the server said."""
+        client = self.server.logged_in() if logged_in else self.server.client()
+        said = bytearray()
+        try:
+            client.send(octets)
+            client.socket.shutdown(socket.SHUT_WR)
+            while piece := client.socket.recv(65536):
+                said += piece
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it had enough
+        client.close()
+        return bytes(said)
+
+    def assert_only_replies(self, said):
+        for line in said.split(b"\r\n")[:-1]:
+            self.assertTrue(line.startswith((b"+", b"-ERR")), line[:100])
+            self.assertLessEqual(len(line), 510)
+
+    def test_random_octets(self):
+        dice = random.Random(seed := random.randrange(1 << 32))
+        for logged_in in (False, True):
+            for _ in range(10 if harness.settings.quick else 40):
+                with self.subTest(seed=seed, logged_in=logged_in):
+                    said = self.pour(dice.randbytes(dice.randrange(1, 5000)), logged_in)
+                    self.assertTrue(all(32 <= octet < 127 or octet in b"\r\n" for octet in said), said[:200])
+
+    def test_lines_of_a_mebibyte(self):
+        for logged_in in (False, True):
+            for octet in (b"A", b"\0", b" ", b"\r"):
+                said = self.pour(octet * MEBIBYTE + b"\r\nNOOP\r\n", logged_in)
+                self.assert_only_replies(said)
+
+    def test_a_line_without_end_is_told_once_and_closed(self):
+        client = self.server.client()
+        try:
+            for _ in range(64):
+                client.send(b"x" * 65536)
+        except (BrokenPipeError, ConnectionResetError):
+            return
+        self.assertTrue(client.is_closed())
+
+    def test_nul_octets_are_refused(self):
+        client = self.server.client()
+        self.assert_starts(client.ask("NO\0OP"), "-ERR")
+        self.assert_starts(client.ask("USER \0"), "-ERR")
+        self.assert_starts(client.log_in(), "+OK")
+        self.assert_starts(client.ask("STAT\0"), "-ERR")
+        self.assert_starts(client.ask("NOOP"), "+OK")
+
+    def test_five_bad_lines_before_login_close(self):
+        client = self.server.client()
+        for _ in range(5):
+            self.assert_starts(client.ask("GET / HTTP/1.1"), "-ERR")
+        self.assertEqual(client.line(), "")
+
+    def test_twenty_bad_lines_in_a_row_after_login_close_and_remove_nothing(self):
+        client = self.server.logged_in()
+        self.assert_starts(client.ask("DELE 1"), "+OK")
+        for _ in range(20):
+            self.assert_starts(client.ask("XYZZY"), "-ERR")
+        self.assertEqual(client.line(), "")
+
+    def test_no_reply_echoes_a_client(self):
+        said = self.pour(b"plugh-1\r\nUSER plugh-2\r\nPASS plugh-3\r\nRETR plugh-4\r\nAUTH plugh-5\r\n")
+        self.assertNotIn(b"plugh", said.lower())
+        said = self.pour(b"RETR plugh\r\nTOP 1 plugh\r\nplugh\r\nLIST plugh\r\nUIDL plugh\r\n", True)
+        self.assertNotIn(b"plugh", said.lower())
+
+    def test_resets_in_mid_command_and_mid_reply(self):
+        linger_reset = struct.pack("ii", 1, 0)
+        for octets in (b"", b"US", b"USER mrose\r\nPASS", b"USER mrose\r\nPASS x\r\n", b"AUTH PLAIN\r\n"):
+            client = self.server.client()
+            client.send(octets)
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_reset)
+            client.close()
+        client = self.server.logged_in()
+        client.send(b"RETR 1\r\n" * 20000)
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_reset)
+        client.close()
+
+    def test_a_thousand_pipelined_commands_are_answered_in_order(self):
+        client = self.server.logged_in()
+        client.send(b"NOOP\r\nSTAT\r\nLIST 1\r\nRETR 1\r\n" * 250)
+        for _ in range(250):
+            self.assert_starts(client.line(), "+OK")
+            self.assertEqual(client.line(), f"+OK 1 {len(MESSAGE)}")
+            self.assertEqual(client.line(), f"+OK 1 {len(MESSAGE)}")
+            self.assert_starts(client.line(), "+OK")
+            self.assertEqual(client.body(), MESSAGE)
+
+
+class LargeTest(harness.SystemTest):
+    """Gigabytes pass through bounded memory."""
+
+    def test_a_message_of_a_gibibyte(self):
+        mebibytes = 64 if harness.settings.quick else 1024
+        head, tail = b"Subject: large\r\n\r\n", b"\nthe end\n"
+        path = self.world.deliver(head)
+        with open(path, "r+b") as file:  # sparse: NUL octets
+            file.seek(mebibytes * MEBIBYTE)
+            file.write(tail)
+        octets = mebibytes * MEBIBYTE + len(tail) + 2  # two bare LF
+        server = self.world.serve()
+        client = server.client(timeout=120)
+        self.assert_starts(client.log_in(), "+OK")
+        self.assertEqual(client.ask("STAT"), f"+OK 1 {octets}")
+        self.assert_starts(client.ask("RETR 1"), "+OK")
+        received, most_kib, last = 0, 0, b""
+        client_file = client.file
+        while received < octets + 3:
+            piece = client_file.read1(MEBIBYTE)
+            self.assertNotEqual(piece, b"", f"closed after {received} of {octets}")
+            if received == 0:
+                self.assertEqual(piece[:len(head)], head[:len(piece)])
+            received += len(piece)
+            last = (last + piece)[-64:]
+            if received % (16 * MEBIBYTE) < len(piece):
+                most_kib = max(most_kib, resident_kib(server))
+        self.assertEqual(received, octets + 3)
+        self.assertTrue(last.endswith(b"\0\r\nthe end\r\n.\r\n"), last)
+        if b"asan" not in open(harness.settings.binary, "rb").read():
+            self.assertLess(most_kib, RSS_KIB_MAX)
+        self.assert_starts(client.ask("QUIT"), "+OK")
+        server.stop()
+
+    def test_a_line_of_megabytes_and_a_client_that_does_not_read(self):
+        message = b"Subject: long\r\n\r\n" + b"." * (8 * MEBIBYTE) + b"\r\n"
+        self.world.deliver(message)
+        server = self.world.serve()
+        client = server.client()
+        self.assert_starts(client.log_in(), "+OK")
+        client.send(b"RETR 1\r\n" * 16)  # 128 MiB of replies that nobody reads yet
+        with harness.Client(server.port) as other:
+            self.assert_starts(other.ask("CAPA"), "+OK")
+        if b"asan" not in open(harness.settings.binary, "rb").read():
+            self.assertLess(resident_kib(server), RSS_KIB_MAX)
+        self.assert_starts(client.line(), "+OK")
+        self.assert_same_octets(client.body(), message, "message 1")
+        client.close()
+        server.stop()
