@@ -1,6 +1,6 @@
-// What one poll costs a server: connect, USER, PASS, STAT, QUIT, over and over, and the server's CPU time per
-// session from the kernel's accounting of its threads. Closed loop; the load generator proper comes with
-// tools/pop3load.
+// What one poll costs a server: connect, USER, PASS, STAT, QUIT, over and over, and the server's
+// CPU time per session from the kernel's accounting of its threads. Closed loop; the load generator
+// proper comes with tools/pop3load.
 //
 //     poll_cost PORT USER PASSWORD SERVER_PID SESSIONS PARALLEL
 
@@ -41,7 +41,8 @@ std::uint64_t cpu_nanoseconds(const std::string& pid) {
 }
 
 bool exchange(int socket, const std::string& command, std::string_view expected) {
-    if (!command.empty() && ::send(socket, command.data(), command.size(), MSG_NOSIGNAL) < 0) return false;
+    if (!command.empty() && ::send(socket, command.data(), command.size(), MSG_NOSIGNAL) < 0)
+        return false;
     char reply[512];
     std::size_t got = 0;
     while (got < sizeof reply && (got == 0 || reply[got - 1] != '\n')) {
@@ -60,10 +61,11 @@ bool poll_once(const Target& target) {
     address.sin_family = AF_INET;
     address.sin_port = htons(target.port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const bool done = ::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
-                      exchange(socket, "", "+OK") && exchange(socket, "USER " + target.user + "\r\n", "+OK") &&
-                      exchange(socket, "PASS " + target.password + "\r\n", "+OK") &&
-                      exchange(socket, "STAT\r\n", "+OK ") && exchange(socket, "QUIT\r\n", "+OK");
+    const bool done =
+        ::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+        exchange(socket, "", "+OK") && exchange(socket, "USER " + target.user + "\r\n", "+OK") &&
+        exchange(socket, "PASS " + target.password + "\r\n", "+OK") &&
+        exchange(socket, "STAT\r\n", "+OK ") && exchange(socket, "QUIT\r\n", "+OK");
     ::close(socket);
     return done;
 }
@@ -99,7 +101,8 @@ int main(int argc, char** argv) {
     const std::uint64_t before = cpu_nanoseconds(argv[4]);
     const std::uint64_t good = poll(target, sessions, parallel);
     const double microseconds = static_cast<double>(cpu_nanoseconds(argv[4]) - before) / 1000;
-    std::printf("%llu polls, %u at a time: %.1f us of server CPU each\n", static_cast<unsigned long long>(good),
-                parallel, microseconds / static_cast<double>(sessions));
+    std::printf("%llu polls, %u at a time: %.1f us of server CPU each\n",
+                static_cast<unsigned long long>(good), parallel,
+                microseconds / static_cast<double>(sessions));
     return good == sessions ? 0 : 1;
 }

@@ -6,9 +6,9 @@
 
 namespace pop3 {
 
-/// Message octets in, body of a multi-line response out: bare LF becomes CRLF, a '.' that starts a line is
-/// doubled ("byte-stuffing"). A line starts after LF, and at the first octet. A CR without LF is an octet
-/// like any other. Any split of the input gives the same output, joined.
+/// Message octets in, body of a multi-line response out: bare LF becomes CRLF, a '.' that starts a
+/// line is doubled ("byte-stuffing"). A line starts after LF, and at the first octet. A CR without
+/// LF is an octet like any other. Any split of the input gives the same output, joined.
 class ByteStuffer {
 public:
     /// Octets that finish() writes at most.
@@ -20,7 +20,8 @@ public:
     std::size_t finish(std::span<char> out);
 
 private:
-    bool at_line_start_ = true;  // the first octet of a message starts a line: a '.' there is stuffed too
+    bool at_line_start_ =
+        true;  // the first octet of a message starts a line: a '.' there is stuffed too
     bool after_cr_ = false;
 };
 

@@ -10,7 +10,20 @@
 namespace pop3 {
 
 enum class Verb : std::uint8_t {
-    apop, auth, capa, dele, list, noop, pass, quit, retr, rset, stat, top, uidl, user,
+    apop,
+    auth,
+    capa,
+    dele,
+    list,
+    noop,
+    pass,
+    quit,
+    retr,
+    rset,
+    stat,
+    top,
+    uidl,
+    user,
 };
 
 /// The states in which a command may be given. UPDATE takes none (RFC 1939 §6).
@@ -24,7 +37,8 @@ struct CommandRow {
     bool in_transaction;
     std::uint8_t arguments_min;
     std::uint8_t arguments_max;
-    /// The last argument is the rest of the line, spaces included (PASS, RFC 1939 §7; USER likewise).
+    /// The last argument is the rest of the line, spaces included (PASS, RFC 1939 §7; USER
+    /// likewise).
     bool takes_rest;
 
     constexpr bool allowed_in(State state) const {
@@ -50,14 +64,16 @@ enum class CommandError : std::uint8_t {
     octets,       ///< NUL or another control octet (0x00..0x1F, 0x7F) in it
 };
 
-/// Either a command or why not; `std::expected` stays out of include/pop3 (clang 14 cannot read it).
+/// Either a command or why not; `std::expected` stays out of include/pop3 (clang 14 cannot read
+/// it).
 struct ParsedCommand {
     std::optional<Command> command;
     CommandError error{};  ///< where there is no command
 };
 
-/// `line` comes without its line end. Spaces between arguments may be many, trailing ones are ignored
-/// (node and curl send "LIST "); those of a takes_rest argument are kept. A single space ends the keyword.
+/// `line` comes without its line end. Spaces between arguments may be many, trailing ones are
+/// ignored (node and curl send "LIST "); those of a takes_rest argument are kept. A single space
+/// ends the keyword.
 ParsedCommand parse_command(std::string_view line, State state);
 
 }  // namespace pop3

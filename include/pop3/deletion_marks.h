@@ -23,7 +23,7 @@ public:
     /// RSET.
     void unmark_all();
 
-    std::uint32_t count() const { return count_; }                 ///< of all messages
+    std::uint32_t count() const { return count_; }  ///< of all messages
     std::uint32_t marked_count() const { return marked_count_; }
     Octets marked_octets() const { return marked_octets_; }
 

@@ -9,8 +9,8 @@
 
 namespace pop3 {
 
-/// Finds where the headers, the blank line and the first lines of the body end (RFC 1939 §7, TOP). A message
-/// without a blank line is all headers. Any split of the input gives the same end.
+/// Finds where the headers, the blank line and the first lines of the body end (RFC 1939 §7, TOP).
+/// A message without a blank line is all headers. Any split of the input gives the same end.
 class HeadCutter {
 public:
     explicit HeadCutter(BodyLines body) : body_(body) {}

@@ -11,8 +11,9 @@
 
 namespace pop3 {
 
-/// Takes received octets and gives lines. Ends of line are CRLF or a bare LF. A line over the limit is
-/// reported once, with its octets dropped up to its end. Any split of the input gives the same lines.
+/// Takes received octets and gives lines. Ends of line are CRLF or a bare LF. A line over the limit
+/// is reported once, with its octets dropped up to its end. Any split of the input gives the same
+/// lines.
 class LineReader {
 public:
     LineReader() = default;
@@ -22,7 +23,7 @@ public:
     ~LineReader();
 
     enum class Status : std::uint8_t {
-        line,        ///< `line` is one, without its end, valid until the next call of next() or feed()
+        line,  ///< `line` is one, without its end, valid until the next call of next() or feed()
         incomplete,  ///< feed() more
         overlong,    ///< a line over the limit came to its end
         flooded,     ///< over overlong_line_octets_max without an end: close the connection
@@ -32,19 +33,21 @@ public:
         std::string_view line;
     };
 
-    /// Where to receive into: command_line_octets_max octets or more; valid until feed().
-    /// Must not be asked for while a line is buffered whole (next() answered `line` and was not called again).
+    /// Where to receive into: command_line_octets_max octets or more; valid until feed(). Must not
+    /// be asked for while a line is buffered whole (next() answered `line` and was not called
+    /// again).
     std::span<char> space();
     /// `octets` of space() were filled.
     void feed(std::size_t octets);
-    /// The next line, at most `octets_max` long, end included: command_line_octets_max or, inside an AUTH
-    /// exchange, auth_line_octets_max.
+    /// The next line, at most `octets_max` long, end included: command_line_octets_max or, inside
+    /// an AUTH exchange, auth_line_octets_max.
     Next next(std::size_t octets_max = command_line_octets_max);
 
-    /// Octets received and not yet given out: what a client pipelined (or injected before a handshake).
+    /// Octets received and not yet given out: what a client pipelined (or injected before a
+    /// handshake).
     bool has_buffered() const { return begin_ < end_; }
-    /// Those octets, valid until the next call of another function: an incomplete line's keyword may
-    /// decide the limit that next() is given.
+    /// Those octets, valid until the next call of another function: an incomplete line's keyword
+    /// may decide the limit that next() is given.
     std::string_view buffered() const { return {octets() + begin_, end_ - begin_}; }
     /// Overwrites what was given out, which may have been a password. Ends its `line`.
     void wipe();
@@ -62,7 +65,8 @@ private:
     Next give_line(std::uint32_t after, std::size_t octets_max);
     Next wait_for_end(std::size_t octets_max);
 
-    std::unique_ptr<char[]> long_;  // only while a line of an AUTH exchange does not fit into short_
+    std::unique_ptr<char[]>
+        long_;  // only while a line of an AUTH exchange does not fit into short_
     char short_[short_octets];
     // Offsets into octets(): begin_ <= scanned_ <= end_.
     std::uint32_t begin_ = 0;    // of what was not given out

@@ -1,5 +1,6 @@
 #pragma once
-/// What the server says in one line. Texts are literals of ours and numbers: no client octet can be echoed.
+/// What the server says in one line. Texts are literals of ours and numbers: no client octet can be
+/// echoed.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,9 +16,15 @@ enum class ResponseCode : std::uint8_t { none, in_use, sys_temp, sys_perm, auth 
 /// A status line. `text` must outlive the Reply; a string literal does.
 class Reply {
 public:
-    static constexpr Reply ok(std::string_view text = {}) { return Reply(true, ResponseCode::none, text); }
-    static constexpr Reply err(std::string_view text) { return Reply(false, ResponseCode::none, text); }
-    static constexpr Reply err(ResponseCode code, std::string_view text) { return Reply(false, code, text); }
+    static constexpr Reply ok(std::string_view text = {}) {
+        return Reply(true, ResponseCode::none, text);
+    }
+    static constexpr Reply err(std::string_view text) {
+        return Reply(false, ResponseCode::none, text);
+    }
+    static constexpr Reply err(ResponseCode code, std::string_view text) {
+        return Reply(false, code, text);
+    }
 
     constexpr bool is_ok() const { return ok_; }
     constexpr ResponseCode code() const { return code_; }
@@ -31,8 +38,8 @@ private:
     std::string_view text_;
 };
 
-/// Each writes one whole line, CRLF included, to `target`, which has room for response_line_octets_max,
-/// and returns the octets written.
+/// Each writes one whole line, CRLF included, to `target`, which has room for
+/// response_line_octets_max, and returns the octets written.
 std::size_t write_reply(Reply reply, char* target);
 /// "+OK 2 320" (RFC 1939 §5, STAT).
 std::size_t write_stat(std::uint64_t count, Octets octets, char* target);
@@ -40,8 +47,10 @@ std::size_t write_stat(std::uint64_t count, Octets octets, char* target);
 std::size_t write_octets(Octets octets, char* target);
 /// "2 200", the scan listing (RFC 1939 §5, LIST); with `ok` as the answer to LIST n: "+OK 2 200".
 std::size_t write_scan_listing(MessageNumber number, Octets octets, bool ok, char* target);
-/// "2 QhdPYR:00WBw1Ph7x7", the unique-id listing (RFC 1939 §7, UIDL). `unique_id` passes is_unique_id().
-std::size_t write_unique_id_listing(MessageNumber number, std::string_view unique_id, bool ok, char* target);
+/// "2 QhdPYR:00WBw1Ph7x7", the unique-id listing (RFC 1939 §7, UIDL). `unique_id` passes
+/// is_unique_id().
+std::size_t write_unique_id_listing(MessageNumber number, std::string_view unique_id, bool ok,
+                                    char* target);
 
 /// Ends a multi-line response that is at the start of a line (RFC 1939 §3).
 inline constexpr std::string_view termination = ".\r\n";

@@ -9,8 +9,9 @@
 
 namespace pop3 {
 
-/// Octets of a message as the client holds it once byte-stuffing is undone: a bare LF counts as two, a
-/// doubled '.' as one, a missing final line end as two (RFC 1939 §11). Not the size of a file.
+/// Octets of a message as the client holds it once byte-stuffing is undone: a bare LF counts as
+/// two, a doubled '.' as one, a missing final line end as two (RFC 1939 §11). Not the size of a
+/// file.
 class Octets {
 public:
     constexpr Octets() = default;
@@ -30,8 +31,8 @@ private:
     std::uint64_t count_ = 0;
 };
 
-/// As the client writes it: decimal, 1-based, assigned when the maildrop is opened and fixed for the
-/// session, deleted or not (RFC 1939 §4). "0" does not parse; leading zeros do.
+/// As the client writes it: decimal, 1-based, assigned when the maildrop is opened and fixed for
+/// the session, deleted or not (RFC 1939 §4). "0" does not parse; leading zeros do.
 class MessageNumber {
 public:
     static std::optional<MessageNumber> parse(std::string_view digits);
@@ -46,11 +47,14 @@ private:
     std::uint32_t value_;
 };
 
-/// How much of the body follows the headers and the blank line, which are always sent (RFC 1939 §7, TOP).
+/// How much of the body follows the headers and the blank line, which are always sent (RFC 1939 §7,
+/// TOP).
 class BodyLines {
 public:
-    static constexpr BodyLines all() { return BodyLines(std::nullopt); }                ///< RETR
-    static constexpr BodyLines first(std::uint64_t count) { return BodyLines(count); }  ///< TOP; 0 is legal
+    static constexpr BodyLines all() { return BodyLines(std::nullopt); }  ///< RETR
+    static constexpr BodyLines first(std::uint64_t count) {
+        return BodyLines(count);
+    }  ///< TOP; 0 is legal
     /// Decimal, 0 or more; a count beyond 2^64 - 1 is that.
     static std::optional<BodyLines> parse(std::string_view digits);
     constexpr bool is_all() const { return !count_.has_value(); }

@@ -1,5 +1,6 @@
 #pragma once
-/// Who somebody is: asked by a session, answered by a backend (passwd_file.h), always asynchronously.
+/// Who somebody is: asked by a session, answered by a backend (passwd_file.h), always
+/// asynchronously.
 
 #include <cstdint>
 #include <string>
@@ -13,7 +14,8 @@ namespace restante {
 
 /// What bounds one account; 0 means no bound of its own.
 struct AccountLimits {
-    std::uint32_t sessions = 0;  ///< at a time, over all maildrops it may open (always 1 a maildrop)
+    std::uint32_t sessions =
+        0;  ///< at a time, over all maildrops it may open (always 1 a maildrop)
 };
 
 /// What an account may do, from the user database.
@@ -23,9 +25,10 @@ struct AccountPolicies {
 
 /// A verified user.
 struct Account {
-    std::string name;      ///< canonical: [auth] default_domain and username_case applied
-    std::string home;      ///< the user database's, "" = none; {home} of [storage] maildir
-    std::string maildrop;  ///< path of an own maildrop (extra field userdb_mail), "" = [storage] maildir
+    std::string name;  ///< canonical: [auth] default_domain and username_case applied
+    std::string home;  ///< the user database's, "" = none; {home} of [storage] maildir
+    std::string
+        maildrop;  ///< path of an own maildrop (extra field userdb_mail), "" = [storage] maildir
     AccountLimits limits;
     AccountPolicies policies;
 };
@@ -36,8 +39,8 @@ struct PasswordProof {
     std::string_view password;
 };
 
-/// APOP (RFC 1939 §7): `digest` is 32 lower-case hex digits, of `timestamp` (with its angle brackets)
-/// followed by the secret.
+/// APOP (RFC 1939 §7): `digest` is 32 lower-case hex digits, of `timestamp` (with its angle
+/// brackets) followed by the secret.
 struct ApopProof {
     std::string_view user;
     std::string_view timestamp;

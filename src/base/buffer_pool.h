@@ -30,7 +30,8 @@ public:
 
 private:
     friend class BufferPool;
-    Buffer(BufferPool* pool, std::unique_ptr<char[]> octets) : pool_(pool), octets_(std::move(octets)) {}
+    Buffer(BufferPool* pool, std::unique_ptr<char[]> octets)
+        : pool_(pool), octets_(std::move(octets)) {}
     BufferPool* pool_ = nullptr;
     std::unique_ptr<char[]> octets_;
 };

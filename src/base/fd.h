@@ -9,8 +9,8 @@
 
 namespace restante {
 
-/// Owns one descriptor and closes it; move-only. A moved-from Fd is empty and may only be destroyed,
-/// assigned or asked is_open().
+/// Owns one descriptor and closes it; move-only. A moved-from Fd is empty and may only be
+/// destroyed, assigned or asked is_open().
 class Fd {
 public:
     Fd() = default;  ///< empty

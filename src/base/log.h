@@ -9,7 +9,8 @@ namespace restante {
 
 enum class LogLevel : std::uint8_t { debug, info, warn, error };
 
-/// Takes whole lines; never blocks a reactor. Implementations: server/reactor_log.h, StderrLog, the tests'.
+/// Takes whole lines; never blocks a reactor. Implementations: server/reactor_log.h, StderrLog, the
+/// tests'.
 class Log {
 public:
     virtual ~Log() = default;
@@ -19,8 +20,8 @@ public:
     virtual void write(LogLevel level, std::string_view message) = 0;
 };
 
-/// `text` safe inside a log line and inside <...>: control octets, octets above 0x7E, `<`, `>` and `\`
-/// become `\xNN`; at most `octets_max` of the result, then "...".
+/// `text` safe inside a log line and inside <...>: control octets, octets above 0x7E, `<`, `>` and
+/// `\` become `\xNN`; at most `octets_max` of the result, then "...".
 std::string log_escaped(std::string_view text, std::size_t octets_max = 128);
 
 }  // namespace restante

@@ -12,31 +12,25 @@ ErrorKind kind_of_errno(int system_errno) {
         case EPIPE:
         case ECONNRESET:
         case ECONNABORTED:
-        case ENOTCONN:
-            return ErrorKind::peer_closed;
+        case ENOTCONN: return ErrorKind::peer_closed;
         case ETIMEDOUT:
-        case ECANCELED:
-            return ErrorKind::timed_out;
+        case ECANCELED: return ErrorKind::timed_out;
         case ENOENT:
-        case ENOTDIR:
-            return ErrorKind::not_found;
+        case ENOTDIR: return ErrorKind::not_found;
         case EACCES:
         case EPERM:
         case EROFS:
         case ELOOP:
         case EXDEV:
         case EWOULDBLOCK:
-        case EBUSY:
-            return ErrorKind::refused;
+        case EBUSY: return ErrorKind::refused;
         case ENOSPC:
         case EDQUOT:
         case EMFILE:
         case ENFILE:
         case ENOMEM:
-        case ENOBUFS:
-            return ErrorKind::exhausted;
-        default:
-            return ErrorKind::broken;
+        case ENOBUFS: return ErrorKind::exhausted;
+        default: return ErrorKind::broken;
     }
 }
 
@@ -49,7 +43,8 @@ std::string describe(const Error& error) {
     std::string text = error.operation;
     if (error.system_errno != 0) {
         text += ": ";
-        text += strerrordesc_np(error.system_errno);  // glibc >= 2.32; strerror() is not thread-safe
+        text +=
+            strerrordesc_np(error.system_errno);  // glibc >= 2.32; strerror() is not thread-safe
     }
     return text;
 }

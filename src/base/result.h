@@ -1,6 +1,6 @@
 #pragma once
-/// Errors of the world as values. Errors of ours are ASSERT (assert.h); what a client does wrong is a
-/// pop3::Reply.
+/// Errors of the world as values. Errors of ours are ASSERT (assert.h); what a client does wrong is
+/// a pop3::Reply.
 
 #include <cstdint>
 #include <expected>

@@ -26,7 +26,8 @@ namespace {
 constexpr const char* demo_description =
     "Serve sample mail from a temporary maildrop, to try restante without configuring it\n\n"
     "Examples:\n"
-    "  restante demo                           on 127.0.0.1:1110; prints a password and what to type\n"
+    "  restante demo                           on 127.0.0.1:1110; prints a password and what to "
+    "type\n"
     "  restante demo --port 2110\n";
 constexpr std::size_t password_characters = 16;
 
@@ -34,9 +35,12 @@ constexpr std::size_t password_characters = 16;
 class TemporaryFolder {
 public:
     TemporaryFolder() {
-        std::string path = (std::filesystem::temp_directory_path() / "restante-demo.XXXXXX").string();
-        if (::mkdtemp(path.data()) == nullptr) throw std::filesystem::filesystem_error(
-            "cannot make a temporary folder", path, std::error_code(errno, std::generic_category()));
+        std::string path =
+            (std::filesystem::temp_directory_path() / "restante-demo.XXXXXX").string();
+        if (::mkdtemp(path.data()) == nullptr)
+            throw std::filesystem::filesystem_error(
+                "cannot make a temporary folder", path,
+                std::error_code(errno, std::generic_category()));
         path_ = path;
     }
     TemporaryFolder(const TemporaryFolder&) = delete;
@@ -51,11 +55,13 @@ private:
     std::filesystem::path path_;
 };
 
-/// Letters and digits that nobody confuses; 32 of them, so that every random octet gives one fairly.
+/// Letters and digits that nobody confuses; 32 of them, so that every random octet gives one
+/// fairly.
 std::string random_password() {
     constexpr std::string_view alphabet = "abcdefghijkmnpqrstuvwxyz23456789";
     std::array<unsigned char, password_characters> random{};
-    if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) std::abort();
+    if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
+        std::abort();
     std::string password;
     for (const unsigned char octet : random) password += alphabet[octet % alphabet.size()];
     return password;
@@ -70,14 +76,16 @@ void write_file(const std::filesystem::path& path, std::string_view content) {
 
 void fill(const std::filesystem::path& folder, const std::string& password) {
     const std::filesystem::path maildrop = folder / "mail" / "demo";
-    for (const char* part : {"new", "cur", "tmp"}) std::filesystem::create_directories(maildrop / part);
+    for (const char* part : {"new", "cur", "tmp"})
+        std::filesystem::create_directories(maildrop / part);
     int number = 0;
     for (const SampleMail& mail : sample_mail()) {
         const std::string name = fmt::format("{}.M{}P1.demo", 1130000000 + 60 * number, number);
         write_file(maildrop / "new" / name, mail.content);
         ++number;
     }
-    const std::expected<std::string, PasswordFault> hash = hash_password(password, default_password_scheme);
+    const std::expected<std::string, PasswordFault> hash =
+        hash_password(password, default_password_scheme);
     if (!hash) throw std::runtime_error(describe(hash.error()));
     write_file(folder / "users", "demo:" + *hash + "\n");
 }
@@ -97,14 +105,15 @@ Config demo_config(const std::filesystem::path& folder, const SocketAddress& add
 void print_welcome(const SocketAddress& address, const std::filesystem::path& folder,
                    const std::string& password) {
     const std::string url = fmt::format("pop3://{}/", address.text());
-    std::printf("restante demo: %zu real messages for user demo, password %s, on %s\n"
-                "(mail and users in %s, removed at the end)\n\n"
-                "Try:\n"
-                "  curl --user demo:%s %s      # list the messages\n"
-                "  curl --user demo:%s %s1     # fetch the first\n\n"
-                "Ctrl-C ends it.\n\n",
-                sample_mail().size(), password.c_str(), address.text().c_str(), folder.c_str(), password.c_str(),
-                url.c_str(), password.c_str(), url.c_str());
+    std::printf(
+        "restante demo: %zu real messages for user demo, password %s, on %s\n"
+        "(mail and users in %s, removed at the end)\n\n"
+        "Try:\n"
+        "  curl --user demo:%s %s      # list the messages\n"
+        "  curl --user demo:%s %s1     # fetch the first\n\n"
+        "Ctrl-C ends it.\n\n",
+        sample_mail().size(), password.c_str(), address.text().c_str(), folder.c_str(),
+        password.c_str(), url.c_str(), password.c_str(), url.c_str());
     std::fflush(stdout);
 }
 
@@ -147,7 +156,9 @@ int demo_or_cause(std::uint16_t port) {
 void add_demo_command(CLI::App& app, int& exit_code) {
     CLI::App* command = app.add_subcommand("demo", demo_description);
     const auto port = std::make_shared<std::uint16_t>(1110);
-    command->add_option("--port", *port, "The port on 127.0.0.1")->capture_default_str()->check(CLI::Range(1, 65535));
+    command->add_option("--port", *port, "The port on 127.0.0.1")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 65535));
     command->callback([port, &exit_code] { exit_code = demo_or_cause(*port); });
 }
 

@@ -13,16 +13,20 @@ constexpr std::size_t chunk_octets = BufferPool::buffer_octets / 2;
 class CopyDelivery final : public Delivery {
 public:
     CopyDelivery(Ring& ring, BufferPool& buffers) : ring_(ring), buffers_(buffers) {}
-    Task<Result<void>> deliver(MessageSource& source, pop3::BodyLines body, WireSink& sink) override;
+    Task<Result<void>> deliver(MessageSource& source, pop3::BodyLines body,
+                               WireSink& sink) override;
 
 private:
     Ring& ring_;
     BufferPool& buffers_;
 };
 
-Error changed_underneath() { return {ErrorKind::exhausted, 0, "message changed while it was sent"}; }
+Error changed_underneath() {
+    return {ErrorKind::exhausted, 0, "message changed while it was sent"};
+}
 
-Task<Result<void>> CopyDelivery::deliver(MessageSource& source, pop3::BodyLines body, WireSink& sink) {
+Task<Result<void>> CopyDelivery::deliver(MessageSource& source, pop3::BodyLines body,
+                                         WireSink& sink) {
     const Buffer chunk = buffers_.acquire();
     pop3::ByteStuffer stuffer;
     pop3::HeadCutter cutter(body);
@@ -32,11 +36,14 @@ Task<Result<void>> CopyDelivery::deliver(MessageSource& source, pop3::BodyLines 
         const std::size_t wanted = std::min<std::uint64_t>(chunk_octets, stored - offset);
         const std::int64_t got =
             co_await perform(ring_, source.read(offset, chunk.octets().first(wanted)));
-        if (got < 0) co_return std::unexpected(error_of_errno(static_cast<int>(-got), "read message"));
-        if (static_cast<std::size_t>(got) != wanted) co_return std::unexpected(changed_underneath());
+        if (got < 0)
+            co_return std::unexpected(error_of_errno(static_cast<int>(-got), "read message"));
+        if (static_cast<std::size_t>(got) != wanted)
+            co_return std::unexpected(changed_underneath());
         offset += wanted;
         const std::span<const char> octets = chunk.octets().first(wanted);
-        const std::span<const char> taken = octets.first(body.is_all() ? wanted : cutter.feed(octets));
+        const std::span<const char> taken =
+            octets.first(body.is_all() ? wanted : cutter.feed(octets));
         if (sink.room().size() < 2 * taken.size()) {
             const Result<void> flushed = co_await sink.flush();
             if (!flushed) co_return flushed;

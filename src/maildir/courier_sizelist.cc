@@ -59,7 +59,8 @@ void CourierSizelist::parse_line(std::string_view line, std::uint32_t line_numbe
     SizelistEntry entry;
     if (version_ > 0) {
         const auto uid_field = take_last_field(line, ' ');
-        if (!uid_field || !parse_uid(*uid_field, entry)) return complaints_.add(line_number, "no uid");
+        if (!uid_field || !parse_uid(*uid_field, entry))
+            return complaints_.add(line_number, "no uid");
     }
     const auto size_field = take_last_field(line, ' ');
     if (!size_field || !parse_decimal<std::uint64_t>(*size_field)) {
@@ -75,8 +76,8 @@ bool CourierSizelist::parse_uid(std::string_view field, SizelistEntry& entry) co
     const auto colons = static_cast<std::uint32_t>(std::ranges::count(field, ':'));
     if (version_ != version_unknown && colons + 1 != version_) return false;
     const auto uid = parse_decimal<std::uint64_t>(take_field(field, ':'));
-    const auto uidvalidity =
-        colons == 0 ? std::optional<std::uint64_t>(0) : parse_decimal<std::uint64_t>(take_field(field, ':'));
+    const auto uidvalidity = colons == 0 ? std::optional<std::uint64_t>(0)
+                                         : parse_decimal<std::uint64_t>(take_field(field, ':'));
     if (!uid || !uidvalidity) return false;
     entry.uid = *uid;
     entry.uidvalidity = *uidvalidity;

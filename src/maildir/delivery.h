@@ -24,14 +24,17 @@ public:
     virtual Task<Result<void>> flush() = 0;
 };
 
-/// Sends the body of RETR or TOP: the message's octets, byte-stuffed, and the termination (RFC 1939 §3). The
-/// status line has been written to the sink. Stateless: one serves all sessions of a reactor.
+/// Sends the body of RETR or TOP: the message's octets, byte-stuffed, and the termination (RFC 1939
+/// §3). The status line has been written to the sink. Stateless: one serves all sessions of a
+/// reactor.
 class Delivery {
 public:
     virtual ~Delivery() = default;
-    /// The last octets stay in the sink, unsent. An error: the response must not be ended, the connection has
-    /// to be closed. `broken` or `exhausted`: the file is not (or no longer) what was indexed.
-    virtual Task<Result<void>> deliver(MessageSource& source, pop3::BodyLines body, WireSink& sink) = 0;
+    /// The last octets stay in the sink, unsent. An error: the response must not be ended, the
+    /// connection has to be closed. `broken` or `exhausted`: the file is not (or no longer) what
+    /// was indexed.
+    virtual Task<Result<void>> deliver(MessageSource& source, pop3::BodyLines body,
+                                       WireSink& sink) = 0;
 };
 
 /// Read, convert, send.

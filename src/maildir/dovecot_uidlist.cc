@@ -37,6 +37,7 @@ DovecotUidlist DovecotUidlist::parse(std::string_view text) {
     if (!list.parse_header(first_line)) {
         list.complaints_.add(line_number, "header not understood");
         if (first_line.contains(" :")) {  // the header is missing: that was a message's line
+            list.layout_ = Layout::unknown;
             rest = text;
             line_number = 0;
         }
@@ -57,7 +58,8 @@ bool DovecotUidlist::parse_header(std::string_view line) {
         layout_ = Layout::version_3;
         while (!line.empty()) {
             const std::string_view field = take_field(line, ' ');
-            if (field.starts_with('V')) uidvalidity_ = parse_decimal<std::uint32_t>(field.substr(1));
+            if (field.starts_with('V'))
+                uidvalidity_ = parse_decimal<std::uint32_t>(field.substr(1));
             if (field.starts_with('N')) next_uid = parse_decimal<std::uint32_t>(field.substr(1));
         }
     }
@@ -99,7 +101,8 @@ void DovecotUidlist::settle() {
         const auto repeated = std::ranges::unique(entries_, {}, &UidlistEntry::uid);
         entries_.erase(repeated.begin(), repeated.end());
     }
-    if (!names_are_unique || !uids_ascend_) drop_earlier_of_repeated_names();  // positions have changed
+    const bool positions_changed = !names_are_unique || !uids_ascend_;
+    if (positions_changed) drop_earlier_of_repeated_names();
 }
 
 // Indexes the names too. True: there was nothing to drop.

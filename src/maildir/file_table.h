@@ -38,8 +38,9 @@ private:
     std::optional<std::uint32_t> first_of(std::string_view base, std::uint64_t hash) const;
 
     std::vector<First> firsts_;
-    NameTable names_;                                                          // into firsts_
-    std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint32_t> others_;  // (first, inode) -> position
+    NameTable names_;  // into firsts_
+    // (position in firsts_, inode) -> position
+    std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint32_t> others_;
 };
 
 }  // namespace restante

@@ -12,8 +12,8 @@
 
 namespace restante {
 
-/// The most recently used indexes, by the maildrop's path. Whoever takes one out compares its trust with the
-/// folders: another reactor or program may have changed them.
+/// The most recently used indexes, by the maildrop's path. Whoever takes one out compares its trust
+/// with the folders: another reactor or program may have changed them.
 class IndexCache {
 public:
     /// Octets of all indexes in it; one that is larger by itself is not kept.
@@ -30,7 +30,8 @@ private:
     void erase(std::list<Entry>::iterator entry);
 
     std::list<Entry> entries_;  // most recently used first
-    std::unordered_map<std::string_view, std::list<Entry>::iterator> by_path_;  // views into entries_
+    std::unordered_map<std::string_view, std::list<Entry>::iterator>
+        by_path_;  // views into entries_
     std::size_t octets_ = 0;
 };
 

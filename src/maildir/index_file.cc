@@ -30,13 +30,21 @@ MessageRecord message_record(const std::vector<char>& file, std::uint32_t at) {
 
 IdentityRecord record_of(const FileIdentity& identity, bool is_trusted) {
     const std::uint64_t bits = (identity.exists ? exists_bit : 0) | (is_trusted ? trusted_bit : 0);
-    return {identity.device, identity.inode, identity.octets,
-            identity.modified_nanoseconds, identity.changed_nanoseconds, bits};
+    return {identity.device,
+            identity.inode,
+            identity.octets,
+            identity.modified_nanoseconds,
+            identity.changed_nanoseconds,
+            bits};
 }
 
 FileIdentity identity_of(const IdentityRecord& record) {
-    return {(record.bits & exists_bit) != 0, record.device, record.inode, record.octets,
-            record.modified_nanoseconds, record.changed_nanoseconds};
+    return {(record.bits & exists_bit) != 0,
+            record.device,
+            record.inode,
+            record.octets,
+            record.modified_nanoseconds,
+            record.changed_nanoseconds};
 }
 
 void set_trust(Header& header, const IndexTrust& trust) {
@@ -68,7 +76,8 @@ struct MaildropIndex::Layout {
 
 bool same_folder(const FileIdentity& a, const FileIdentity& b) {
     if (!a.exists || !b.exists) return a.exists == b.exists;
-    return a.device == b.device && a.inode == b.inode && a.modified_nanoseconds == b.modified_nanoseconds &&
+    return a.device == b.device && a.inode == b.inode &&
+           a.modified_nanoseconds == b.modified_nanoseconds &&
            a.changed_nanoseconds == b.changed_nanoseconds;
 }
 
@@ -182,7 +191,8 @@ std::uint32_t IndexBuilder::add_dots(const pop3::MessageMeasure& measure) {
     if (measure.stuffed_dots == 0) return 0;
     dots_.push_back(measure.stuffed_dots);
     const auto after = static_cast<std::uint32_t>(dots_.size());
-    const auto recorded = std::span(measure.stuffed_dot_at).first(recorded_dots(measure.stuffed_dots));
+    const auto recorded =
+        std::span(measure.stuffed_dot_at).first(recorded_dots(measure.stuffed_dots));
     dots_.insert(dots_.end(), recorded.begin(), recorded.end());
     return after;
 }
@@ -198,13 +208,15 @@ void IndexBuilder::add(const NewIndexedMessage& message, const pop3::MessageMeas
     record.header_octets = measure.header_octets;
     record.dots_after = add_dots(measure);
     record.name_at = add_text(message.name);
-    record.id_at = message.name.starts_with(message.unique_id) ? record.name_at : add_text(message.unique_id);
+    record.id_at =
+        message.name.starts_with(message.unique_id) ? record.name_at : add_text(message.unique_id);
     record.name_octets = static_cast<std::uint16_t>(message.name.size());
     record.base_octets = static_cast<std::uint16_t>(base_name(message.name).size());
     record.id_octets = static_cast<std::uint8_t>(message.unique_id.size());
-    record.bits = static_cast<std::uint8_t>((message.folder == Folder::current ? current_bit : 0) |
-                                            (measure.wire_ready ? wire_ready_bit : 0) |
-                                            static_cast<unsigned>(message.id_kind) << id_kind_shift);
+    record.bits =
+        static_cast<std::uint8_t>((message.folder == Folder::current ? current_bit : 0) |
+                                  (measure.wire_ready ? wire_ready_bit : 0) |
+                                  static_cast<unsigned>(message.id_kind) << id_kind_shift);
     append(messages_, record);
     octets_ += measure.octets.value();
     ++count_;
@@ -239,7 +251,8 @@ std::shared_ptr<const MaildropIndex> IndexBuilder::build(const IndexTrust& trust
     store(sections->dots_at, dots_.data(), dots_.size() * sizeof(std::uint64_t));
     store(sections->text_at, text_.data(), text_.size());
     store_header(file, header);
-    return std::shared_ptr<const MaildropIndex>(new MaildropIndex(std::move(file), {header, *sections}));
+    return std::shared_ptr<const MaildropIndex>(
+        new MaildropIndex(std::move(file), {header, *sections}));
 }
 
 IndexLookup::IndexLookup(std::shared_ptr<const MaildropIndex> index)

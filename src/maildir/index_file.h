@@ -62,7 +62,8 @@ struct IndexTrust {
     FolderTrust current;
     FileIdentity dovecot_uidlist;
     FileIdentity courier_sizelist;
-    std::uint64_t policy = 0;  ///< UniqueIdPolicy::hash(); of another policy octets hold and ids do not
+    /// UniqueIdPolicy::hash(): from an index of another policy octets are used and ids are not.
+    std::uint64_t policy = 0;
     friend bool operator==(const IndexTrust&, const IndexTrust&) = default;
 };
 

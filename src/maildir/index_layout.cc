@@ -19,8 +19,8 @@ constexpr std::size_t text_octets_max = UINT32_MAX;
 
 // What all octets of the text have in common; where it answers, no name or id has to be looked at.
 struct TextTraits {
-    bool may_be_ids = true;     // 0x21..0x7E
-    bool may_be_names = true;   // no '/', no NUL
+    bool may_be_ids = true;    // 0x21..0x7E
+    bool may_be_names = true;  // no '/', no NUL
 };
 
 // Blocks of a fixed length, which the compiler turns into vector code.
@@ -31,7 +31,8 @@ TextTraits traits_of(std::string_view text) {
     const auto look = [&](char c) {
         const auto octet = static_cast<std::uint8_t>(c);
         outside |= static_cast<std::uint8_t>(octet - 0x21) > 0x7E - 0x21;
-        slash_or_nul |= static_cast<std::uint8_t>(octet == '/') | static_cast<std::uint8_t>(octet == 0);
+        slash_or_nul |=
+            static_cast<std::uint8_t>(octet == '/') | static_cast<std::uint8_t>(octet == 0);
     };
     const std::size_t whole = text.size() / block_octets * block_octets;
     for (std::size_t block = 0; block < whole; block += block_octets) {
@@ -112,7 +113,8 @@ bool Contents::is_name(std::uint64_t at, std::uint64_t octets, std::uint64_t bas
 }
 
 bool Contents::is_id(std::uint64_t at, std::uint64_t octets) const {
-    if (octets == 0 || octets > pop3::unique_id_octets_max || at + octets > text_.size()) return false;
+    if (octets == 0 || octets > pop3::unique_id_octets_max || at + octets > text_.size())
+        return false;
     return traits_.may_be_ids || pop3::is_unique_id(text_.substr(at, octets));
 }
 
@@ -141,7 +143,8 @@ std::optional<Header> checked_header(std::span<const char> file) {
     if (file.size() < sizeof(Header)) return std::nullopt;
     const auto header = record_at<Header>(file, 0);
     if (std::string_view(header.magic, sizeof header.magic) != magic) return std::nullopt;
-    if (header.byte_order != byte_order_mark || header.version != format_version) return std::nullopt;
+    if (header.byte_order != byte_order_mark || header.version != format_version)
+        return std::nullopt;
     if (header.checksum != checksum_of(file)) return std::nullopt;
     return header;
 }
@@ -149,7 +152,8 @@ std::optional<Header> checked_header(std::span<const char> file) {
 std::optional<Sections> sections_of(const Header& header) {
     static constexpr std::uint64_t dot_numbers_max =
         std::uint64_t{indexed_messages_max} * (1 + pop3::stuffed_dots_recorded_max);
-    if (header.count > indexed_messages_max || header.dot_numbers > dot_numbers_max) return std::nullopt;
+    if (header.count > indexed_messages_max || header.dot_numbers > dot_numbers_max)
+        return std::nullopt;
     if (header.text_octets > text_octets_max) return std::nullopt;
     Sections sections{};
     sections.retired_at = sizeof(Header) + header.count * sizeof(MessageRecord);

@@ -58,7 +58,8 @@ struct MessageRecord {
     std::uint64_t header_octets;
     std::uint32_t name_at;  ///< in the text
     std::uint32_t id_at;
-    std::uint32_t dots_after;  ///< 0: none; else dot_numbers[dots_after - 1] is their count, the first follow
+    /// 0: none; else dot number `dots_after` - 1 is their count, and the first positions follow.
+    std::uint32_t dots_after;
     std::uint16_t name_octets;
     std::uint16_t base_octets;
     std::uint8_t id_octets;
@@ -84,7 +85,8 @@ struct Sections {
 
 /// How many positions follow a count of stuffed dots.
 constexpr std::size_t recorded_dots(std::uint64_t stuffed_dots) {
-    return static_cast<std::size_t>(std::min<std::uint64_t>(stuffed_dots, pop3::stuffed_dots_recorded_max));
+    return static_cast<std::size_t>(
+        std::min<std::uint64_t>(stuffed_dots, pop3::stuffed_dots_recorded_max));
 }
 
 std::uint64_t checksum_of(std::span<const char> file);

@@ -13,7 +13,8 @@ constexpr const char* uidlist_name = "dovecot-uidlist";
 constexpr const char* sizelist_name = "courierpop3dsizelist";
 constexpr std::uint64_t index_octets_max = std::uint64_t{1} << 30;
 constexpr std::uint64_t list_octets_max = std::uint64_t{1} << 28;
-/// A file that is gone when it is to be read may have been renamed: the folders are listed again, this often.
+/// A file that is gone when it is to be read may have been renamed: the folders are listed again,
+/// this often.
 constexpr int rebuilds_max = 16;
 
 FileIdentity identity_of(const FileStatus& status) {
@@ -36,7 +37,8 @@ bool holds(const FolderTrust& then, const FolderTrust& now) {
 
 /// Nothing has changed since the index was made.
 bool holds(const IndexTrust& then, const IndexTrust& now) {
-    return then.policy == now.policy && holds(then.fresh, now.fresh) && holds(then.current, now.current) &&
+    return then.policy == now.policy && holds(then.fresh, now.fresh) &&
+           holds(then.current, now.current) &&
            same_file(then.dovecot_uidlist, now.dovecot_uidlist) &&
            same_file(then.courier_sizelist, now.courier_sizelist);
 }
@@ -48,14 +50,17 @@ Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::run() {
     if (!now) co_return std::unexpected(now.error());
     std::shared_ptr<const MaildropIndex> index = context_.cache.find(place_.path);
     if (index != nullptr && holds(index->trust(), *now)) co_return index;
-    Result<std::vector<char>> file = co_await read_file(context_.ring, directory_, index_name, index_octets_max);
+    Result<std::vector<char>> file =
+        co_await read_file(context_.ring, directory_, index_name, index_octets_max);
     if (file) {
         std::shared_ptr<const MaildropIndex> stored = MaildropIndex::decode(std::move(*file));
-        if (stored == nullptr) warn(LogLevel::warn, "restante.index is damaged or of another version: made again");
+        if (stored == nullptr)
+            warn(LogLevel::warn, "restante.index is damaged or of another version: made again");
         // Another reactor's may be newer than what is cached here; only it remembers some ids.
         if (stored != nullptr) index = std::move(stored);
     } else if (file.error().kind != ErrorKind::not_found) {
-        warn(LogLevel::warn, fmt::format("restante.index cannot be read: {}", describe(file.error())));
+        warn(LogLevel::warn,
+             fmt::format("restante.index cannot be read: {}", describe(file.error())));
     }
     if (index != nullptr && holds(index->trust(), *now)) {
         context_.cache.put(place_.path, index);
@@ -71,8 +76,10 @@ Task<void> IndexRefresh::keep(std::shared_ptr<const MaildropIndex> index) {
     const std::int64_t written = co_await perform(
         context_.ring, Request::replace_file(directory_, index_name, index->encoded()));
     if (written < 0) {
-        const Error error = error_of_errno(static_cast<int>(-written), "restante.index cannot be written");
-        warn(LogLevel::warn, fmt::format("{}; the next login lists the folders again", describe(error)));
+        const Error error =
+            error_of_errno(static_cast<int>(-written), "restante.index cannot be written");
+        warn(LogLevel::warn,
+             fmt::format("{}; the next login lists the folders again", describe(error)));
     }
 }
 
@@ -115,13 +122,15 @@ Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::rebuild(
     if (!lists) co_return std::unexpected(lists.error());
     std::optional<IndexLookup> lookup;
     if (previous != nullptr) lookup.emplace(std::move(previous));
-    const UniqueIdSources sources{lookup ? &*lookup : nullptr, lists->dovecot ? &*lists->dovecot : nullptr,
+    const UniqueIdSources sources{lookup ? &*lookup : nullptr,
+                                  lists->dovecot ? &*lists->dovecot : nullptr,
                                   lists->courier ? &*lists->courier : nullptr};
     for (int i = 0; i < rebuilds_max; ++i) {
         const Result<Scan> scan = co_await scan_maildir(context_.ring, directory_);
         if (!scan) co_return std::unexpected(scan.error());
         if (scan->files.size() > indexed_messages_max) {
-            co_return std::unexpected(Error{ErrorKind::exhausted, 0, "more messages than an index holds"});
+            co_return std::unexpected(
+                Error{ErrorKind::exhausted, 0, "more messages than an index holds"});
         }
         UniqueIdAssignment assignment(context_.options.unique_ids, sources, scan->files);
         std::vector<ContentHash> digests;
@@ -133,7 +142,8 @@ Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::rebuild(
         if (!attempt) co_return std::unexpected(attempt.error());
         if (*attempt == Attempt::done) co_return build(*scan, ids, sources.previous, trust);
     }
-    co_return std::unexpected(Error{ErrorKind::exhausted, 0, "files are renamed as fast as they are read"});
+    co_return std::unexpected(
+        Error{ErrorKind::exhausted, 0, "files are renamed as fast as they are read"});
 }
 
 std::shared_ptr<const MaildropIndex> IndexRefresh::build(const Scan& scan, const AssignedIds& ids,
@@ -148,7 +158,8 @@ std::shared_ptr<const MaildropIndex> IndexRefresh::build(const Scan& scan, const
         const pop3::MessageMeasure measure =
             read != nullptr ? read->measure : previous->index().measure(message.previous.value());
         const std::uint64_t inode = read != nullptr ? read->inode : file.inode;
-        builder.add({file.name, ids.unique_id(message), file.folder, message.id_kind, inode}, measure);
+        builder.add({file.name, ids.unique_id(message), file.folder, message.id_kind, inode},
+                    measure);
         // A permission that is cured later does not show in the folder.
         if (measure.stored_octets == unmeasured) trust.fresh.is_trusted = false;
     }
@@ -175,43 +186,48 @@ Task<Result<IndexRefresh::Lists>> IndexRefresh::read_lists() {
     co_return lists;
 }
 
-/// A list that is there but cannot be read is an error: other unique-ids would be given in its place.
+/// A list that is there but cannot be read is an error: other unique-ids would be given in its
+/// place.
 template <class List>
 Task<Result<void>> IndexRefresh::read_list(const char* name, std::vector<char>& text,
                                            std::optional<List>& list) {
-    Result<std::vector<char>> read = co_await read_file(context_.ring, directory_, name, list_octets_max);
+    Result<std::vector<char>> read =
+        co_await read_file(context_.ring, directory_, name, list_octets_max);
     if (!read && read.error().kind == ErrorKind::not_found) co_return Result<void>();
     if (!read) co_return std::unexpected(read.error());
     text = std::move(*read);
     list = List::parse({text.data(), text.size()});
     if (const ListComplaints& complaints = list->complaints(); complaints.total() > 0) {
         const ListComplaint& first = complaints.kept().front();
-        warn(LogLevel::warn, fmt::format("{}: {} lines not understood, the others count; line {}: {}", name,
-                                         complaints.total(), first.line, first.reason));
+        warn(LogLevel::warn,
+             fmt::format("{}: {} lines not understood, the others count; line {}: {}", name,
+                         complaints.total(), first.line, first.reason));
     }
     co_return Result<void>();
 }
 
 Task<Result<IndexRefresh::Attempt>> IndexRefresh::read_digests(const UniqueIdAssignment& assignment,
-                                                              const Scan& scan,
-                                                              std::vector<ContentHash>& digests) {
+                                                               const Scan& scan,
+                                                               std::vector<ContentHash>& digests) {
     for (const std::uint32_t position : assignment.digests_needed()) {
         const ScannedFile& file = scan.files[position];
         if (measured(file) == nullptr || !measured(file)->content) {
             const Result<Attempt> attempt = co_await measure(file, true);
             if (!attempt || *attempt == Attempt::file_gone) co_return attempt;
         }
-        digests.push_back(measured(file)->content.value_or(ContentHash{}));  // unreadable: nobody's content
+        digests.push_back(
+            measured(file)->content.value_or(ContentHash{}));  // unreadable: nobody's content
     }
     co_return Attempt::done;
 }
 
 Task<Result<IndexRefresh::Attempt>> IndexRefresh::read_new(const AssignedIds& ids, const Scan& scan,
-                                                          const IndexLookup* previous) {
+                                                           const IndexLookup* previous) {
     for (const AssignedMessage& message : ids.messages) {
         const ScannedFile& file = scan.files[message.file];
-        const bool is_known = message.previous && previous->index().measure(*message.previous).stored_octets !=
-                                                      unmeasured;
+        const bool is_known =
+            message.previous &&
+            previous->index().measure(*message.previous).stored_octets != unmeasured;
         if (is_known || measured(file) != nullptr) continue;
         const Result<Attempt> attempt = co_await measure(file, false);
         if (!attempt || *attempt == Attempt::file_gone) co_return attempt;
@@ -219,7 +235,8 @@ Task<Result<IndexRefresh::Attempt>> IndexRefresh::read_new(const AssignedIds& id
     co_return Attempt::done;
 }
 
-Task<Result<IndexRefresh::Attempt>> IndexRefresh::measure(const ScannedFile& file, bool with_content) {
+Task<Result<IndexRefresh::Attempt>> IndexRefresh::measure(const ScannedFile& file,
+                                                          bool with_content) {
     const std::string path = path_in_maildrop(file.folder, file.name);
     const Result<MeasuredFile> read =
         co_await measure_file(context_.ring, context_.buffers, directory_, path, with_content);
@@ -231,14 +248,16 @@ Task<Result<IndexRefresh::Attempt>> IndexRefresh::measure(const ScannedFile& fil
     co_return Attempt::done;
 }
 
-/// For a file that cannot be read: listed with its size, so that nobody takes it for gone, and never sent.
+/// For a file that cannot be read: listed with its size, so that nobody takes it for gone, and
+/// never sent.
 Task<Result<IndexRefresh::Attempt>> IndexRefresh::stand_in(const ScannedFile& file, Error error) {
     const std::string path = path_in_maildrop(file.folder, file.name);
     FileStatus status;
     const std::int64_t known =
         co_await perform(context_.ring, Request::status_at(directory_, path.c_str(), status));
     if (known == -ENOENT) co_return Attempt::file_gone;
-    if (known < 0) co_return std::unexpected(error_of_errno(static_cast<int>(-known), "look at message"));
+    if (known < 0)
+        co_return std::unexpected(error_of_errno(static_cast<int>(-known), "look at message"));
     warn(LogLevel::error, fmt::format("{}: {}", log_escaped(path, 512), describe(error)));
     MeasuredFile unreadable;
     unreadable.measure.octets = pop3::Octets(status.octets);
@@ -250,7 +269,8 @@ Task<Result<IndexRefresh::Attempt>> IndexRefresh::stand_in(const ScannedFile& fi
 
 void IndexRefresh::warn(LogLevel level, std::string_view text) {
     if (!context_.log.is_enabled(level)) return;
-    context_.log.write(level, fmt::format("maildrop {}: {}, {}", log_escaped(place_.path, 512), text, place_.about));
+    context_.log.write(level, fmt::format("maildrop {}: {}, {}", log_escaped(place_.path, 512),
+                                          text, place_.about));
 }
 
 }  // namespace restante

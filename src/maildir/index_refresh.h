@@ -17,8 +17,8 @@
 
 namespace restante {
 
-/// stored_octets of a message that could not be read, or is not what was read: it is listed, refused, and
-/// measured again at the next login.
+/// stored_octets of a message that could not be read, or is not what was read: it is listed,
+/// refused, and measured again at the next login.
 inline constexpr std::uint64_t unmeasured = ~std::uint64_t{0};
 
 /// One opening of one maildrop, locked and open as `directory`.
@@ -28,10 +28,11 @@ public:
     IndexRefresh(const MaildirContext& context, const MaildropPlace& place, int directory)
         : context_(context), place_(place), directory_(directory) {}
 
-    /// A handful of system calls when nothing has changed, whatever the size. Otherwise folders are listed, and
-    /// messages that no index knows are read.
+    /// A handful of system calls when nothing has changed, whatever the size. Otherwise folders are
+    /// listed, and messages that no index knows are read.
     Task<Result<std::shared_ptr<const MaildropIndex>>> run();
-    /// Keeps `index` for later sessions, in memory and on disk. Failing at the latter costs time later, no more.
+    /// Keeps `index` for later sessions, in memory and on disk. Failing at the latter costs time
+    /// later, no more.
     Task<void> keep(std::shared_ptr<const MaildropIndex> index);
 
 private:
@@ -47,14 +48,16 @@ private:
 
     Task<Result<IndexTrust>> look();
     Task<Result<FileIdentity>> identify(const char* name);
-    Task<Result<std::shared_ptr<const MaildropIndex>>> rebuild(std::shared_ptr<const MaildropIndex> previous,
-                                                              IndexTrust trust);
+    Task<Result<std::shared_ptr<const MaildropIndex>>> rebuild(
+        std::shared_ptr<const MaildropIndex> previous, IndexTrust trust);
     Task<Result<Lists>> read_lists();
     template <class List>
-    Task<Result<void>> read_list(const char* name, std::vector<char>& text, std::optional<List>& list);
+    Task<Result<void>> read_list(const char* name, std::vector<char>& text,
+                                 std::optional<List>& list);
     Task<Result<Attempt>> read_digests(const UniqueIdAssignment& assignment, const Scan& scan,
                                        std::vector<ContentHash>& digests);
-    Task<Result<Attempt>> read_new(const AssignedIds& ids, const Scan& scan, const IndexLookup* previous);
+    Task<Result<Attempt>> read_new(const AssignedIds& ids, const Scan& scan,
+                                   const IndexLookup* previous);
     Task<Result<Attempt>> measure(const ScannedFile& file, bool with_content);
     Task<Result<Attempt>> stand_in(const ScannedFile& file, Error error);
     const MeasuredFile* measured(const ScannedFile& file) const;

@@ -13,7 +13,8 @@
 namespace restante {
 namespace {
 
-/// How often a marked message that has another name meanwhile is looked for before UPDATE gives up on it.
+/// How often a marked message that has another name meanwhile is looked for before UPDATE gives up
+/// on it.
 constexpr int removal_rounds_max = 4;
 
 bool is_renamed_or_gone(const Removal& removal) {
@@ -25,16 +26,20 @@ bool is_renamed_or_gone(const Removal& removal) {
 Task<Result<MessageSource*>> MaildirMaildrop::open_message(std::uint32_t index) {
     const IndexedMessage message = index_->message(index);
     if (message.stored_octets == unmeasured) {
-        co_return std::unexpected(Error{ErrorKind::refused, 0, "message could not be read at login"});
+        co_return std::unexpected(
+            Error{ErrorKind::refused, 0, "message could not be read at login"});
     }
     Result<Handle> file = co_await open_file(message);
     if (!file) co_return std::unexpected(file.error());
     FileStatus status;
-    const std::int64_t known = co_await perform(context_.ring, Request::status(file->get(), status));
-    if (known < 0) co_return std::unexpected(error_of_errno(static_cast<int>(-known), "look at message"));
+    const std::int64_t known =
+        co_await perform(context_.ring, Request::status(file->get(), status));
+    if (known < 0)
+        co_return std::unexpected(error_of_errno(static_cast<int>(-known), "look at message"));
     if (status.inode != message.inode || status.octets != message.stored_octets) {
         co_await note_changed(index);
-        co_return std::unexpected(Error{ErrorKind::exhausted, 0, "message is not what was indexed"});
+        co_return std::unexpected(
+            Error{ErrorKind::exhausted, 0, "message is not what was indexed"});
     }
     source_ = FileSource(std::move(*file), message);
     MessageSource* source = &source_;
@@ -49,10 +54,11 @@ Task<Result<Handle>> MaildirMaildrop::open_file(IndexedMessage message) {
         Result<std::string> found = co_await find_again(message);
         if (!found) co_return std::unexpected(found.error());
         path = std::move(*found);
-        opened = co_await perform(context_.ring,
-                                  Request::open(directory_.get(), path.c_str(), Request::Open::file));
+        opened = co_await perform(
+            context_.ring, Request::open(directory_.get(), path.c_str(), Request::Open::file));
     }
-    if (opened < 0) co_return std::unexpected(error_of_errno(static_cast<int>(-opened), "open message"));
+    if (opened < 0)
+        co_return std::unexpected(error_of_errno(static_cast<int>(-opened), "open message"));
     co_return Handle(context_.ring, static_cast<int>(opened));
 }
 
@@ -75,17 +81,20 @@ Task<void> MaildirMaildrop::note_changed(std::uint32_t changed) {
         const IndexedMessage message = index_->message(at);
         pop3::MessageMeasure measure = index_->measure(at);
         if (at == changed) measure.stored_octets = unmeasured;
-        builder.add({message.name, message.unique_id, message.folder, message.id_kind, message.inode}, measure);
+        builder.add(
+            {message.name, message.unique_id, message.folder, message.id_kind, message.inode},
+            measure);
     }
-    for (std::uint32_t at = 0; at < index_->retired_count(); ++at) builder.retire(index_->retired(at));
+    for (std::uint32_t at = 0; at < index_->retired_count(); ++at)
+        builder.retire(index_->retired(at));
     IndexTrust trust = index_->trust();
     trust.fresh.is_trusted = false;
     IndexRefresh refresh(context_, place_, directory_.get());
     co_await refresh.keep(builder.build(trust));
 }
 
-/// Each marked message is found again by base name and inode if it was renamed; already gone counts as done. What
-/// UPDATE acknowledges is on stable storage where [pop3] durable says so.
+/// Each marked message is found again by base name and inode if it was renamed; already gone counts
+/// as done. What UPDATE acknowledges is on stable storage where [pop3] durable says so.
 Task<CommitOutcome> MaildirMaildrop::commit(const pop3::DeletionMarks& marks) {
     std::vector<Pending> pending;
     for (std::uint32_t at = 0; at < index_->count(); ++at) {
@@ -104,7 +113,8 @@ Task<CommitOutcome> MaildirMaildrop::commit(const pop3::DeletionMarks& marks) {
     if (!pending.empty()) complain("renamed as fast as they are removed", EBUSY);
     bool is_durable = true;
     if (context_.options.durable) is_durable = co_await make_durable();
-    co_return is_complete && is_durable && pending.empty() ? CommitOutcome::done : CommitOutcome::incomplete;
+    co_return is_complete&& is_durable&& pending.empty() ? CommitOutcome::done
+                                                         : CommitOutcome::incomplete;
 }
 
 /// Leaves in `pending` what has to be looked for. False: something could not be removed.
@@ -114,8 +124,8 @@ Task<bool> MaildirMaildrop::remove(std::vector<Pending>& pending) {
     std::vector<Removal> removals;
     removals.reserve(pending.size());
     for (Pending& message : pending) {
-        removals.push_back({losing(message.folder).handle.get(), message.name, device_of(message.folder),
-                            index_->message(message.message).inode});
+        removals.push_back({losing(message.folder).handle.get(), message.name,
+                            device_of(message.folder), index_->message(message.message).inode});
     }
     const std::int64_t done = co_await perform(context_.ring, Request::remove(removals));
     if (done < 0) {
@@ -182,7 +192,8 @@ Task<bool> MaildirMaildrop::make_durable() {
     bool is_durable = true;
     for (LosingFolder& folder : losing_) {
         if (!folder.has_lost) continue;
-        const std::int64_t synced = co_await perform(context_.ring, Request::sync(folder.handle.get()));
+        const std::int64_t synced =
+            co_await perform(context_.ring, Request::sync(folder.handle.get()));
         if (synced < 0) {
             complain("removals may not outlive a power cut", static_cast<int>(-synced));
             is_durable = false;
@@ -198,8 +209,9 @@ std::uint64_t MaildirMaildrop::device_of(Folder folder) const {
 
 void MaildirMaildrop::complain(std::string_view what, int system_errno) {
     const Error error = error_of_errno(system_errno > 0 ? system_errno : EIO, "UPDATE");
-    context_.log.write(LogLevel::error, fmt::format("maildrop {}: {}: {}, {}", log_escaped(place_.path, 512),
-                                                    describe(error), log_escaped(what, 512), place_.about));
+    context_.log.write(LogLevel::error,
+                       fmt::format("maildrop {}: {}: {}, {}", log_escaped(place_.path, 512),
+                                   describe(error), log_escaped(what, 512), place_.about));
 }
 
 }  // namespace restante

@@ -19,7 +19,9 @@ class FileSource final : public MessageSource {
 public:
     FileSource() = default;  ///< none open
     FileSource(Handle file, const IndexedMessage& message)
-        : file_(std::move(file)), stored_octets_(message.stored_octets), octets_(message.octets),
+        : file_(std::move(file)),
+          stored_octets_(message.stored_octets),
+          octets_(message.octets),
           is_wire_ready_(message.is_wire_ready) {}
     std::uint64_t stored_octets() const override { return stored_octets_; }
     pop3::Octets octets() const override { return octets_; }
@@ -40,11 +42,15 @@ private:
 
 class MaildirMaildrop final : public Maildrop {
 public:
-    /// `directory` is the maildrop's, locked by itself or by `lock_file`; empty where there is none yet.
-    MaildirMaildrop(const MaildirContext& context, MaildropPlace place, Handle directory, Handle lock_file,
-                    std::shared_ptr<const MaildropIndex> index)
-        : context_(context), place_(std::move(place)), directory_(std::move(directory)),
-          lock_file_(std::move(lock_file)), index_(std::move(index)) {}
+    /// `directory` is the maildrop's, locked by itself or by `lock_file`; empty where there is none
+    /// yet.
+    MaildirMaildrop(const MaildirContext& context, MaildropPlace place, Handle directory,
+                    Handle lock_file, std::shared_ptr<const MaildropIndex> index)
+        : context_(context),
+          place_(std::move(place)),
+          directory_(std::move(directory)),
+          lock_file_(std::move(lock_file)),
+          index_(std::move(index)) {}
 
     std::uint32_t count() const override { return index_->count(); }
     pop3::Octets octets() const override { return index_->octets(); }

@@ -58,7 +58,9 @@ std::size_t size_part_octets(std::string_view text) {
 
 }  // namespace
 
-std::string_view base_name(std::string_view file_name) { return file_name.substr(0, file_name.find(':')); }
+std::string_view base_name(std::string_view file_name) {
+    return file_name.substr(0, file_name.find(':'));
+}
 
 bool is_message_name(std::string_view file_name) {
     return !file_name.empty() && !file_name.starts_with('.');

@@ -1,5 +1,6 @@
 #pragma once
-/// What the name of a file in a Maildir says: <sec>.<unique>.<host>[,S=<octets>][,W=<octets>][:2,<flags>].
+/// What the name of a file in a Maildir says:
+///   <sec>.<unique>.<host>[,S=<octets>][,W=<octets>][:2,<flags>]
 /// "Base name" is the name up to its first ':'; it stays when flags change or the file moves from new/ to cur/.
 
 #include <compare>

@@ -11,7 +11,8 @@
 namespace restante {
 
 Task<OpenedMaildrop> MaildirStore::open(MaildropOwner owner) {
-    MaildropPlace place{{}, fmt::format("user=<{}>, session=<{}>", log_escaped(owner.user), owner.session)};
+    MaildropPlace place{
+        {}, fmt::format("user=<{}>, session=<{}>", log_escaped(owner.user), owner.session)};
     std::expected<std::string, std::string> path = context_.options.path.expand(owner);
     if (!path) {
         complain(place, path.error());
@@ -27,36 +28,43 @@ Task<OpenedMaildrop> MaildirStore::open(MaildropOwner owner) {
         co_return missing;
     }
     if (opened < 0) {
-        co_return std::unexpected(refuse(place, error_of_errno(static_cast<int>(-opened), "open maildrop")));
+        co_return std::unexpected(
+            refuse(place, error_of_errno(static_cast<int>(-opened), "open maildrop")));
     }
     Handle directory(context_.ring, static_cast<int>(opened));
     const std::int64_t locked = co_await perform(context_.ring, Request::lock(directory.get()));
     if (locked == -EWOULDBLOCK) co_return std::unexpected(OpenRefusal::in_use);
     if (locked < 0) {
-        co_return std::unexpected(refuse(place, error_of_errno(static_cast<int>(-locked), "lock maildrop")));
+        co_return std::unexpected(
+            refuse(place, error_of_errno(static_cast<int>(-locked), "lock maildrop")));
     }
     Handle lock_file;
     if (locked > 0) lock_file = Handle(context_.ring, static_cast<int>(locked));
-    OpenedMaildrop maildrop = co_await open_locked(place, std::move(directory), std::move(lock_file));
+    OpenedMaildrop maildrop =
+        co_await open_locked(place, std::move(directory), std::move(lock_file));
     co_return maildrop;
 }
 
-/// A mail root that is missing, or another folder than before, is not mounted: an empty maildrop would make
-/// clients believe that their mail is gone.
+/// A mail root that is missing, or another folder than before, is not mounted: an empty maildrop
+/// would make clients believe that their mail is gone.
 Task<bool> MaildirStore::is_root_present(const MaildropPlace& place) {
     const std::string& root = context_.options.path.root();
     FileStatus status;
     const std::int64_t known =
         co_await perform(context_.ring, Request::status_at(AT_FDCWD, root.c_str(), status));
     if (known < 0 || status.kind != FileKind::directory) {
-        const Error error = error_of_errno(known < 0 ? static_cast<int>(-known) : ENOTDIR, "is it mounted?");
+        const Error error =
+            error_of_errno(known < 0 ? static_cast<int>(-known) : ENOTDIR, "is it mounted?");
         complain(place, fmt::format("mail root {}: {}", root, describe(error)));
         co_return false;
     }
     if (!root_) root_ = status;
     if (root_->device != status.device || root_->inode != status.inode) {
-        complain(place, fmt::format("mail root {} is another folder than at first: was it mounted or unmounted? "
-                                    "Restart when it is the right one", root));
+        complain(place,
+                 fmt::format(
+                     "mail root {} is another folder than at first: was it mounted or unmounted? "
+                     "Restart when it is the right one",
+                     root));
         co_return false;
     }
     co_return true;
@@ -79,7 +87,8 @@ Task<OpenedMaildrop> MaildirStore::open_missing(MaildropPlace place) {
                                                 IndexBuilder().build(IndexTrust()));
 }
 
-Task<OpenedMaildrop> MaildirStore::open_locked(MaildropPlace place, Handle directory, Handle lock_file) {
+Task<OpenedMaildrop> MaildirStore::open_locked(MaildropPlace place, Handle directory,
+                                               Handle lock_file) {
     IndexRefresh refresh(context_, place, directory.get());
     Result<std::shared_ptr<const MaildropIndex>> index = co_await refresh.run();
     if (!index) co_return std::unexpected(refuse(place, index.error()));
@@ -94,8 +103,9 @@ OpenRefusal MaildirStore::refuse(const MaildropPlace& place, const Error& error)
 }
 
 void MaildirStore::complain(const MaildropPlace& place, std::string_view what) {
-    context_.log.write(LogLevel::error,
-                       fmt::format("maildrop {}: {}, {}", log_escaped(place.path, 512), what, place.about));
+    context_.log.write(
+        LogLevel::error,
+        fmt::format("maildrop {}: {}, {}", log_escaped(place.path, 512), what, place.about));
 }
 
 }  // namespace restante

@@ -7,7 +7,8 @@ namespace restante {
 namespace {
 
 constexpr std::size_t component_octets_max = 255;
-constexpr std::array<std::string_view, 4> placeholders = {"{user}", "{local}", "{domain}", "{home}"};
+constexpr std::array<std::string_view, 4> placeholders = {"{user}", "{local}", "{domain}",
+                                                          "{home}"};
 
 bool is_safe_component(std::string_view text) {
     if (text.empty() || text.size() > component_octets_max || text.front() == '.') return false;
@@ -67,7 +68,8 @@ std::expected<std::string, std::string> MaildropPath::expand(const MaildropOwner
         const bool is_home = *placeholder == "{home}";
         if (is_home ? !value.starts_with('/') : !is_safe_component(value)) {
             return std::unexpected(std::string(*placeholder) + " of [storage] maildir is " +
-                                   (is_home ? "no absolute path" : "empty or unsafe") + " for this user");
+                                   (is_home ? "no absolute path" : "empty or unsafe") +
+                                   " for this user");
         }
         path += value;
         rest.remove_prefix(placeholder->size());

@@ -9,15 +9,17 @@
 
 namespace restante {
 
-/// A path template with {user} {local} {domain} {home}. What comes from a user name passes an allow-list: no
-/// '/', no leading '.', no control octets, not empty, at most 255 octets; {home} is the operator's own word.
+/// A path template with {user} {local} {domain} {home}. What comes from a user name passes an
+/// allow-list: no '/', no leading '.', no control octets, not empty, at most 255 octets; {home} is
+/// the operator's own word.
 class MaildropPath {
 public:
-    /// `path_template` is absolute, or starts with "{home}". The error is a sentence for an operator.
+    /// `path_template` is absolute, or starts with "{home}". The error is a sentence for an
+    /// operator.
     static std::expected<MaildropPath, std::string> parse(std::string_view path_template);
 
-    /// The folder that must exist before any maildrop can (the mail root): the template up to the last '/'
-    /// before its first placeholder. "/" where it starts with {home}.
+    /// The folder that must exist before any maildrop can (the mail root): the template up to the
+    /// last '/' before its first placeholder. "/" where it starts with {home}.
     const std::string& root() const { return root_; }
 
     /// The absolute path of `owner`'s maildrop. The error says why there is none.

@@ -13,8 +13,8 @@ Error changed_while_read() { return {ErrorKind::exhausted, 0, "file changed whil
 
 }  // namespace
 
-Task<Result<MeasuredFile>> measure_file(Ring& ring, BufferPool& buffers, int maildrop, std::string path,
-                                        bool with_content) {
+Task<Result<MeasuredFile>> measure_file(Ring& ring, BufferPool& buffers, int maildrop,
+                                        std::string path, bool with_content) {
     const std::int64_t opened =
         co_await perform(ring, Request::open(maildrop, path.c_str(), Request::Open::file));
     if (opened < 0) co_return failed(opened, "open message");
@@ -26,11 +26,13 @@ Task<Result<MeasuredFile>> measure_file(Ring& ring, BufferPool& buffers, int mai
     pop3::MessageMeter meter;
     ContentDigest digest;
     for (std::uint64_t offset = 0; offset < status.octets;) {
-        const std::size_t wanted = std::min<std::uint64_t>(buffer.octets().size(), status.octets - offset);
+        const std::size_t wanted =
+            std::min<std::uint64_t>(buffer.octets().size(), status.octets - offset);
         const std::span<char> piece = buffer.octets().first(wanted);
         const std::int64_t got = co_await perform(ring, Request::read(file.get(), piece, offset));
         if (got < 0) co_return failed(got, "read message");
-        if (static_cast<std::size_t>(got) != wanted) co_return std::unexpected(changed_while_read());
+        if (static_cast<std::size_t>(got) != wanted)
+            co_return std::unexpected(changed_while_read());
         meter.feed(piece);
         if (with_content) digest.feed(piece);
         offset += wanted;
@@ -42,13 +44,15 @@ Task<Result<MeasuredFile>> measure_file(Ring& ring, BufferPool& buffers, int mai
 
 Task<Result<std::vector<char>>> read_file(Ring& ring, int maildrop, const char* name,
                                           std::uint64_t octets_max) {
-    const std::int64_t opened = co_await perform(ring, Request::open(maildrop, name, Request::Open::file));
+    const std::int64_t opened =
+        co_await perform(ring, Request::open(maildrop, name, Request::Open::file));
     if (opened < 0) co_return failed(opened, name);
     const Handle file(ring, static_cast<int>(opened));
     FileStatus status;
     const std::int64_t known = co_await perform(ring, Request::status(file.get(), status));
     if (known < 0) co_return failed(known, name);
-    if (status.octets > octets_max) co_return std::unexpected(Error{ErrorKind::exhausted, 0, "file too large"});
+    if (status.octets > octets_max)
+        co_return std::unexpected(Error{ErrorKind::exhausted, 0, "file too large"});
     std::vector<char> content(status.octets);
     const std::int64_t got = co_await perform(ring, Request::read(file.get(), content, 0));
     if (got < 0) co_return failed(got, name);

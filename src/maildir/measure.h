@@ -19,11 +19,11 @@ struct MeasuredFile {
     std::optional<ContentHash> content;  ///< where it was asked for
 };
 
-/// Reads `path` in `maildrop` (a descriptor) from end to end, in pieces of a pooled buffer. Errors: not_found
-/// (removed or renamed meanwhile), refused (no permission), exhausted (it grew or shrank while it was read, or
-/// out of descriptors), broken (EIO).
-Task<Result<MeasuredFile>> measure_file(Ring& ring, BufferPool& buffers, int maildrop, std::string path,
-                                        bool with_content);
+/// Reads `path` in `maildrop` (a descriptor) from end to end, in pieces of a pooled buffer. Errors:
+/// not_found (removed or renamed meanwhile), refused (no permission), exhausted (it grew or shrank
+/// while it was read, or out of descriptors), broken (EIO).
+Task<Result<MeasuredFile>> measure_file(Ring& ring, BufferPool& buffers, int maildrop,
+                                        std::string path, bool with_content);
 
 /// The whole of a small file, e.g. an index or a uidlist. More than `octets_max`: exhausted.
 Task<Result<std::vector<char>>> read_file(Ring& ring, int maildrop, const char* name,

@@ -21,7 +21,9 @@ public:
     explicit NameTable(std::size_t positions_max)
         : slots_(std::bit_ceil(2 * positions_max + 1)), room_(positions_max) {}
 
-    static std::uint64_t hash(std::string_view name) { return XXH3_64bits(name.data(), name.size()); }
+    static std::uint64_t hash(std::string_view name) {
+        return XXH3_64bits(name.data(), name.size());
+    }
 
     void insert(std::uint64_t hash, std::uint32_t position) {
         ASSERT(room_ > 0);

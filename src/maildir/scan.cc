@@ -45,19 +45,25 @@ Task<Result<void>> list_folder(Ring& ring, const OpenFolder& open, Scan& scan) {
     if (result == 0) {
         result = co_await perform(ring, Request::list_directory(open.handle.get(), listing));
     }
-    if (result == 0) result = co_await perform(ring, Request::status(open.handle.get(), state.status));
-    if (result < 0) co_return std::unexpected(error_of_errno(static_cast<int>(-result), "list folder"));
-    // The change time, which nobody can set: a restored folder may carry a modification time to come.
+    if (result == 0)
+        result = co_await perform(ring, Request::status(open.handle.get(), state.status));
+    if (result < 0)
+        co_return std::unexpected(error_of_errno(static_cast<int>(-result), "list folder"));
+    // The change time, which nobody can set: a restored folder may carry a modification time to
+    // come.
     const std::int64_t age = ring.wall_time().nanoseconds - state.status.changed.nanoseconds;
     state.is_settled = before == state.status && age > timestamp_granularity.count();
     add_messages(scan, listing, open.folder);
     co_return Result<void>();
 }
 
-/// One of each base name and inode: the one that was listed last, which is the likeliest to be there still.
+/// One of each base name and inode: the one that was listed last, which is the likeliest to be
+/// there still.
 void drop_repeats(std::vector<ScannedFile>& files) {
     std::ranges::reverse(files);
-    const auto key = [](const ScannedFile& file) { return std::tuple(base_name(file.name), file.inode); };
+    const auto key = [](const ScannedFile& file) {
+        return std::tuple(base_name(file.name), file.inode);
+    };
     std::ranges::stable_sort(files, {}, key);
     const auto repeats = std::ranges::unique(files, {}, key);
     files.erase(repeats.begin(), repeats.end());
@@ -73,9 +79,11 @@ std::string path_in_maildrop(Folder folder, std::string_view file_name) {
 
 Task<Result<Scan>> scan_maildir(Ring& ring, int maildrop) {
     Scan scan;
-    const Result<OpenFolder> fresh = co_await open_folder(ring, maildrop, Folder::fresh, scan.fresh);
+    const Result<OpenFolder> fresh =
+        co_await open_folder(ring, maildrop, Folder::fresh, scan.fresh);
     if (!fresh) co_return std::unexpected(fresh.error());
-    const Result<OpenFolder> current = co_await open_folder(ring, maildrop, Folder::current, scan.current);
+    const Result<OpenFolder> current =
+        co_await open_folder(ring, maildrop, Folder::current, scan.current);
     if (!current) co_return std::unexpected(current.error());
     for (int i = 0; i < scans_max; ++i) {
         Result<void> listed = co_await list_folder(ring, *fresh, scan);

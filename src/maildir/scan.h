@@ -24,13 +24,14 @@ std::string path_in_maildrop(Folder folder, std::string_view file_name);
 struct FolderState {
     bool exists = false;
     FileStatus status;
-    /// Nothing can have changed in it since, as long as `status` is what it says: it was the same before and
-    /// after the listing, and old enough for a later change to show (timestamp_granularity).
+    /// Nothing can have changed in it since, as long as `status` is what it says: it was the same
+    /// before and after the listing, and old enough for a later change to show
+    /// (timestamp_granularity).
     bool is_settled = false;
 };
 
-/// Kernels before 6.13 stamp files with the time of the last timer tick (1 to 10 ms): two changes within one may
-/// leave one stamp.
+/// Kernels before 6.13 stamp files with the time of the last timer tick (1 to 10 ms): two changes
+/// within one may leave one stamp.
 inline constexpr Duration timestamp_granularity = std::chrono::milliseconds(20);
 
 /// Every message file, each once: by base name and inode. In no order.
@@ -41,8 +42,9 @@ struct Scan {
     std::list<DirectoryListing> listings;  ///< own the names
 };
 
-/// Lists new/, then cur/ (a message moves from the one to the other, so it is seen at least once), again while
-/// they change, up to scans_max times; then the union counts. A folder that does not exist is empty.
+/// Lists new/, then cur/ (a message moves from the one to the other, so it is seen at least once),
+/// again while they change, up to scans_max times; then the union counts. A folder that does not
+/// exist is empty.
 inline constexpr int scans_max = 4;
 Task<Result<Scan>> scan_maildir(Ring& ring, int maildrop);
 

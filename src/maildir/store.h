@@ -1,6 +1,6 @@
 #pragma once
-/// The one interface to mail. Maildir (maildir_store.h) is the first implementation; no caller may know of
-/// files, so that an object store with leased locks can follow.
+/// The one interface to mail. Maildir (maildir_store.h) is the first implementation; no caller may
+/// know of files, so that an object store with leased locks can follow.
 
 #include <cstdint>
 #include <expected>
@@ -57,21 +57,21 @@ enum class CommitOutcome : std::uint8_t {
     lease_lost,  ///< nothing was removed: exclusive access had ended (never said by a Maildir)
 };
 
-/// An open maildrop: locked (RFC 1939 §4) and fixed until it is destroyed, which ends the lock and removes
-/// nothing. Messages have indexes 0 .. count() - 1 in the order of their numbers.
+/// An open maildrop: locked (RFC 1939 §4) and fixed until it is destroyed, which ends the lock and
+/// removes nothing. Messages have indexes 0 .. count() - 1 in the order of their numbers.
 class Maildrop {
 public:
     virtual ~Maildrop() = default;
     virtual std::uint32_t count() const = 0;
     virtual pop3::Octets octets() const = 0;  ///< of all messages
     virtual MessageFacts message(std::uint32_t index) const = 0;
-    /// Opens it for reading; the source is the Maildrop's and valid until the next open_message(), close or
-    /// commit(). Errors: not_found (removed by another program), refused, exhausted (out of descriptors, or
-    /// not the file that was listed), broken.
+    /// Opens it for reading; the source is the Maildrop's and valid until the next open_message(),
+    /// close or commit(). Errors: not_found (removed by another program), refused, exhausted (out
+    /// of descriptors, or not the file that was listed), broken.
     virtual Task<Result<MessageSource*>> open_message(std::uint32_t index) = 0;
     virtual void close_message() = 0;
-    /// Removes the marked messages and nothing else. To be called once, last, after QUIT and its line end
-    /// were received (RFC 1939 §6).
+    /// Removes the marked messages and nothing else. To be called once, last, after QUIT and its
+    /// line end were received (RFC 1939 §6).
     virtual Task<CommitOutcome> commit(const pop3::DeletionMarks& marks) = 0;
 };
 
@@ -87,7 +87,8 @@ using OpenedMaildrop = std::expected<std::unique_ptr<Maildrop>, OpenRefusal>;
 class Store {
 public:
     virtual ~Store() = default;
-    /// Locks the maildrop and lists it. A user without one yet has an empty one; nothing is created.
+    /// Locks the maildrop and lists it. A user without one yet has an empty one; nothing is
+    /// created.
     virtual Task<OpenedMaildrop> open(MaildropOwner owner) = 0;
 };
 

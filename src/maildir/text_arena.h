@@ -21,7 +21,8 @@ public:
             chunks_.push_back(std::make_unique_for_overwrite<char[]>(chunk_octets));
             free_octets_ = chunk_octets;
         }
-        char* const copy = chunks_.empty() ? nullptr : chunks_.back().get() + chunk_octets - free_octets_;
+        char* const copy =
+            chunks_.empty() ? nullptr : chunks_.back().get() + chunk_octets - free_octets_;
         if (!text.empty()) std::memcpy(copy, text.data(), text.size());
         free_octets_ -= text.size();
         return {copy, text.size()};

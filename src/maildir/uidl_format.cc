@@ -33,7 +33,20 @@ constexpr VariableName variable_names[] = {
     {'g', "guid", Variable::guid},
 };
 
-bool is_number(Variable variable) { return variable == Variable::uid || variable == Variable::uidvalidity; }
+struct FilterName {
+    std::string_view name;
+    Step::Kind kind;
+};
+constexpr FilterName filter_names[] = {
+    {"hex", Step::Kind::hex},
+    {"md5", Step::Kind::md5},
+    {"lower", Step::Kind::lower},
+    {"upper", Step::Kind::upper},
+};
+
+bool is_number(Variable variable) {
+    return variable == Variable::uid || variable == Variable::uidvalidity;
+}
 
 std::string_view trimmed(std::string_view text) {
     while (text.starts_with(' ')) text.remove_prefix(1);
@@ -75,7 +88,8 @@ std::expected<std::vector<Piece>, std::string> Compiler::compile() {
         rest_.remove_prefix(1);
         if (c != '%') {
             if (c < 0x21 || c > 0x7E) {
-                return std::unexpected("a unique-id cannot contain spaces, control octets or 8-bit octets");
+                return std::unexpected(
+                    "a unique-id cannot contain spaces, control octets or 8-bit octets");
             }
             add_literal(c);
         } else if (!compile_percent()) {
@@ -132,7 +146,9 @@ bool Compiler::read_widths(Piece& piece) {
     if (!read_width(width)) return false;
     if (rest_.starts_with('.')) {  // what was read is an offset
         rest_.remove_prefix(1);
-        if (width > 0) piece.steps.push_back({from_end ? Step::Kind::keep_last : Step::Kind::skip_first, width});
+        if (width > 0)
+            piece.steps.push_back(
+                {from_end ? Step::Kind::keep_last : Step::Kind::skip_first, width});
         pads = rest_.starts_with('0');
         if (rest_.starts_with('-')) return refuse("negative widths are not supported");
         if (!read_width(width)) return false;
@@ -166,9 +182,12 @@ bool Compiler::read_variable(Piece& piece) {
     const char letter = rest_.front();
     const auto* known = std::ranges::find(variable_names, letter, &VariableName::letter);
     if (known == std::end(variable_names)) {
-        if (letter == 'm') return refuse("%m (MD5 of an mbox message's headers) does not exist for Maildir");
-        if (letter == 'x') return refuse("'x' is no modifier: hex is 'X' (and gives lower-case digits)");
-        return refuse("the variable '%" + std::string(1, letter) + "' is unknown: use %u, %v, %f or %g");
+        if (letter == 'm')
+            return refuse("%m (MD5 of an mbox message's headers) does not exist for Maildir");
+        if (letter == 'x')
+            return refuse("'x' is no modifier: hex is 'X' (and gives lower-case digits)");
+        return refuse("the variable '%" + std::string(1, letter) +
+                      "' is unknown: use %u, %v, %f or %g");
     }
     piece.variable = known->variable;
     rest_.remove_prefix(1);
@@ -184,7 +203,8 @@ bool Compiler::read_braces(Piece& piece) {
     const std::string_view name = trimmed(take_field(filters, '|'));
     const auto* known = std::ranges::find(variable_names, name, &VariableName::name);
     if (known == std::end(variable_names)) {
-        return refuse("the variable " + quoted(name) + " is unknown: use uid, uidvalidity, filename or guid");
+        return refuse("the variable " + quoted(name) +
+                      " is unknown: use uid, uidvalidity, filename or guid");
     }
     piece.variable = known->variable;
     while (!filters.empty()) {
@@ -203,19 +223,19 @@ bool Compiler::read_filter(std::string_view filter, Piece& piece) {
         if (!width || *width == 0 || *width > pop3::unique_id_octets_max || !arguments.empty()) {
             return refuse("the width in " + quoted(filter) + " is not a number from 1 to 70");
         }
-        piece.steps.insert(piece.steps.end(), {{Step::Kind::hex},
-                                               {Step::Kind::pad, *width},
-                                               {Step::Kind::keep_last, *width}});
+        piece.steps.insert(
+            piece.steps.end(),
+            {{Step::Kind::hex}, {Step::Kind::pad, *width}, {Step::Kind::keep_last, *width}});
         return true;
     }
     if (has_arguments) return refuse("the filter " + quoted(filter) + " is not supported");
     if ((name == "hex" || name == "hexlify") && after_md5) return true;  // md5 is kept in hex
     if (after_md5) return refuse("md5 must be followed by hex, not by " + quoted(filter));
-    if (name == "hex") piece.steps.push_back({Step::Kind::hex});
-    else if (name == "md5") piece.steps.push_back({Step::Kind::md5});
-    else if (name == "lower") piece.steps.push_back({Step::Kind::lower});
-    else if (name == "upper") piece.steps.push_back({Step::Kind::upper});
-    else return refuse("the filter " + quoted(filter) + " is not supported");
+    const auto* known = std::ranges::find(filter_names, name, &FilterName::name);
+    if (known == std::end(filter_names)) {
+        return refuse("the filter " + quoted(filter) + " is not supported");
+    }
+    piece.steps.push_back({known->kind});
     return true;
 }
 
@@ -223,7 +243,8 @@ bool Compiler::read_filter(std::string_view filter, Piece& piece) {
 bool Compiler::check_numbers(const Piece& piece) {
     bool is_decimal = is_number(piece.variable);
     for (const Step& step : piece.steps) {
-        if (step.kind == Step::Kind::hex && !is_decimal) return refuse("hex of something that is not a number");
+        if (step.kind == Step::Kind::hex && !is_decimal)
+            return refuse("hex of something that is not a number");
         is_decimal &= step.kind == Step::Kind::lower || step.kind == Step::Kind::upper ||
                       step.kind == Step::Kind::reverse;
     }

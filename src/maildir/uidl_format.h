@@ -40,15 +40,15 @@ public:
     enum class Variable : std::uint8_t { literal, uid, uidvalidity, filename, guid };
     struct Step {
         enum class Kind : std::uint8_t {
-            hex,         ///< a number, lower-case
-            md5,         ///< in hex
+            hex,  ///< a number, lower-case
+            md5,  ///< in hex
             lower,
             upper,
             reverse,
             skip_first,  ///< `count` octets
             keep_first,
             keep_last,
-            pad,         ///< with '0' on the left to `count` octets
+            pad,  ///< with '0' on the left to `count` octets
         };
         Kind kind;
         std::size_t count = 0;

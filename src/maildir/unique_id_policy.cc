@@ -41,7 +41,8 @@ std::string_view WantedIds::lasting(std::string_view id, std::string_view base) 
 
 // May be empty or no unique-id.
 std::string WantedIds::foreign_id(std::string_view base) const {
-    if (lists_.dovecot != nullptr || policy_.mode == UniqueIdPolicy::Mode::dovecot) return dovecot_id(base);
+    if (lists_.dovecot != nullptr || policy_.mode == UniqueIdPolicy::Mode::dovecot)
+        return dovecot_id(base);
     if (lists_.courier == nullptr) return {};
     const SizelistEntry* listed = lists_.courier->find(base);
     return listed == nullptr ? std::string() : courier_unique_id(*listed);

@@ -21,8 +21,8 @@ struct UniqueIdPolicy {
     enum class Mode : std::uint8_t {
         automatic,  ///< a dovecot-uidlist, else a courierpop3dsizelist, else derived
         filename,   ///< the name up to ':' with everything; no list
-        dovecot,    ///< the dovecot-uidlist; without one, a format that needs a name only still applies
-        courier,    ///< the courierpop3dsizelist
+        dovecot,  ///< the dovecot-uidlist; without one, a format that needs a name only still applies
+        courier,  ///< the courierpop3dsizelist
     };
     Mode mode = Mode::automatic;
     UidlFormat format;

@@ -65,13 +65,15 @@ void UniqueIdAssignment::carry_retired_ids() {
 }
 
 void UniqueIdAssignment::retire(const RetiredId& retired) {
-    if (retired_inodes_.try_emplace(retired.unique_id, retired.inode).second) retired_.push_back(retired);
+    if (retired_inodes_.try_emplace(retired.unique_id, retired.inode).second)
+        retired_.push_back(retired);
 }
 
 bool UniqueIdAssignment::may_have(const Candidate& candidate, std::string_view id) const {
     if (retired_inodes_.empty()) return true;
     const auto retired = retired_inodes_.find(id);
-    return retired == retired_inodes_.end() || (retired->second != 0 && retired->second == candidate.inode);
+    return retired == retired_inodes_.end() ||
+           (retired->second != 0 && retired->second == candidate.inode);
 }
 
 bool UniqueIdAssignment::give(Candidate& candidate, std::string_view id, UniqueIdKind kind) {
@@ -201,8 +203,8 @@ AssignedIds UniqueIdAssignment::finish(std::span<const ContentHash> digests) {
         const Candidate& candidate = candidates_[at];
         ASSERT(pop3::is_unique_id(candidate.id));
         assigned.messages.push_back({candidate.file, static_cast<std::uint32_t>(text->size()),
-                                     static_cast<std::uint8_t>(candidate.id.size()), candidate.id_kind,
-                                     candidate.previous});
+                                     static_cast<std::uint8_t>(candidate.id.size()),
+                                     candidate.id_kind, candidate.previous});
         *text += candidate.id;
     }
     add_retired_ids(assigned, *text);
@@ -291,7 +293,8 @@ void UniqueIdAssignment::add_retired_ids(AssignedIds& assigned, std::string& tex
     std::size_t unclaimed = 0;
     for (auto retired = retired_.rbegin(); retired != retired_.rend(); ++retired) {
         if (taken_.contains(retired->unique_id)) continue;  // its message came back
-        if (!claimed.contains(retired->unique_id) && ++unclaimed > unclaimed_retired_ids_max) continue;
+        if (!claimed.contains(retired->unique_id) && ++unclaimed > unclaimed_retired_ids_max)
+            continue;
         kept.push_back(*retired);
     }
     std::ranges::reverse(kept);

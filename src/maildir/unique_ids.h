@@ -135,7 +135,8 @@ private:
     std::unordered_map<std::string_view, std::uint64_t> retired_inodes_;
     IdSet taken_;
     TextArena content_ids_;
-    std::optional<NameTable> previous_ids_;  // unique-id -> position in previous_; made when first needed
+    std::optional<NameTable>
+        previous_ids_;  // unique-id -> position in previous_; made when first needed
 };
 
 }  // namespace restante

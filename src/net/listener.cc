@@ -20,10 +20,13 @@ bool set_option(int socket, int level, int name, int value) {
 }
 
 std::string failure(const SocketAddress& address, const char* what, int error) {
-    std::string sentence = std::string("cannot ") + what + " " + address.text() + ": " + strerrordesc_np(error);
+    std::string sentence =
+        std::string("cannot ") + what + " " + address.text() + ": " + strerrordesc_np(error);
     if (error == EADDRINUSE) sentence += "; another server has this port (`ss -ltnp` names it)";
     if (error == EACCES) {
-        sentence += "; ports below 1024 need root (start as root, [storage] user is dropped to) or CAP_NET_BIND_SERVICE";
+        sentence +=
+            "; ports below 1024 need root (start as root, [storage] user is dropped to) or "
+            "CAP_NET_BIND_SERVICE";
     }
     if (error == EADDRNOTAVAIL) sentence += "; no interface of this machine has this address";
     return sentence;
@@ -48,8 +51,8 @@ std::expected<Fd, std::string> bound_socket(const SocketAddress& address, bool s
     return socket;
 }
 
-// With SO_REUSEPORT alone a second server of the same user would quietly share the port. One that listens
-// refuses a socket without the option.
+// With SO_REUSEPORT alone a second server of the same user would quietly share the port. One that
+// listens refuses a socket without the option.
 std::expected<void, std::string> check_free(const SocketAddress& address) {
     std::expected<Fd, std::string> alone = bound_socket(address, false);
     if (!alone) return std::unexpected(alone.error());
@@ -64,7 +67,8 @@ SocketAddress local_address(int socket) {
     return address;
 }
 
-std::expected<std::vector<Fd>, std::string> make_listeners(const SocketAddress& address, std::size_t count) {
+std::expected<std::vector<Fd>, std::string> make_listeners(const SocketAddress& address,
+                                                           std::size_t count) {
     if (std::expected<void, std::string> is_free = check_free(address); !is_free) {
         return std::unexpected(is_free.error());
     }

@@ -10,13 +10,15 @@
 
 namespace restante {
 
-/// Longest queue of connections that nobody has accepted yet; the kernel cuts it to net.core.somaxconn.
+/// Longest queue of connections that nobody has accepted yet; the kernel cuts it to
+/// net.core.somaxconn.
 inline constexpr int accept_backlog = 4096;
 
-/// `count` listening sockets on `address`, among which the kernel shares the connections (SO_REUSEPORT);
-/// accepted sockets inherit their options: no delay, keepalive, TCP_USER_TIMEOUT. Port 0 becomes a free one,
-/// the same for all. The error is a sentence for an operator.
-std::expected<std::vector<Fd>, std::string> make_listeners(const SocketAddress& address, std::size_t count);
+/// `count` listening sockets on `address`, among which the kernel shares the connections
+/// (SO_REUSEPORT); accepted sockets inherit their options: no delay, keepalive, TCP_USER_TIMEOUT.
+/// Port 0 becomes a free one, the same for all. The error is a sentence for an operator.
+std::expected<std::vector<Fd>, std::string> make_listeners(const SocketAddress& address,
+                                                           std::size_t count);
 
 /// Where `socket` is bound.
 SocketAddress local_address(int socket);

@@ -9,8 +9,8 @@
 
 namespace restante {
 
-/// How long octets of a refused client are still read, and how many, so that its last reply is not lost to a
-/// reset (close() with unread octets sends one).
+/// How long octets of a refused client are still read, and how many, so that its last reply is not
+/// lost to a reset (close() with unread octets sends one).
 inline constexpr Duration linger_max = std::chrono::seconds(1);
 inline constexpr std::size_t linger_octets_max = 256 * 1024;
 
@@ -25,10 +25,13 @@ public:
     }
     /// All of `source`, or -errno. `more`: it may wait for the next send.
     Completion send(std::span<const char> source, bool more, Instant deadline) {
-        return perform(ring_, Request::send(socket_.get(), source, more).until(deadline), in_flight_);
+        return perform(ring_, Request::send(socket_.get(), source, more).until(deadline),
+                       in_flight_);
     }
     /// Until `until`: always ends with -ETIMEDOUT or -ECANCELED.
-    Completion pause(Instant until) { return perform(ring_, Request::sleep().until(until), in_flight_); }
+    Completion pause(Instant until) {
+        return perform(ring_, Request::sleep().until(until), in_flight_);
+    }
     /// Ends what is in flight with -ECANCELED.
     void interrupt() {
         if (in_flight_ != nullptr) ring_.cancel(*in_flight_);

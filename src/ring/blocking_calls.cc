@@ -43,7 +43,8 @@ FileStatus status_of(const struct stat& from) {
 std::int64_t open_beneath(int directory, const char* name, int flags, std::uint64_t resolve) {
     open_how how{};
     how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC | O_NOFOLLOW);
-    // An absolute path is an operator's (the mail root, the log): only requests with one come with AT_FDCWD.
+    // An absolute path is an operator's (the mail root, the log): only requests with one come with
+    // AT_FDCWD.
     how.resolve = resolve | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
     if (directory != AT_FDCWD) how.resolve |= RESOLVE_BENEATH;
     return negative_errno(::syscall(SYS_openat2, directory, name, &how, sizeof how));
@@ -90,8 +91,9 @@ std::int64_t status_at_cached(const Request& request) {
 std::int64_t read_whole(const Request& request) {
     std::size_t done = 0;
     while (done < request.target.size()) {
-        const ssize_t got = ::pread(request.fd, request.target.data() + done, request.target.size() - done,
-                                    static_cast<off_t>(request.offset + done));
+        const ssize_t got =
+            ::pread(request.fd, request.target.data() + done, request.target.size() - done,
+                    static_cast<off_t>(request.offset + done));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return -errno;
         if (got == 0) break;
@@ -111,16 +113,18 @@ std::int64_t write_whole(int file, std::span<const char> source) {
     return static_cast<std::int64_t>(done);
 }
 
-// NFS emulates flock by record locks, which want a descriptor open for writing: EBADF on a directory.
+// NFS emulates flock by record locks, which want a descriptor open for writing: EBADF on a
+// directory.
 bool refuses_directory_locks(int error) {
-    return error == EBADF || error == ENOLCK || error == EOPNOTSUPP || error == ENOSYS || error == EINVAL ||
-           error == EISDIR;
+    return error == EBADF || error == ENOLCK || error == EOPNOTSUPP || error == ENOSYS ||
+           error == EINVAL || error == EISDIR;
 }
 
 std::int64_t lock_directory(int directory) {
     if (::flock(directory, LOCK_EX | LOCK_NB) == 0) return 0;
     if (!refuses_directory_locks(errno)) return -errno;
-    const int file = ::openat(directory, "restante.lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    const int file =
+        ::openat(directory, "restante.lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (file < 0) return -errno;
     Fd lock_file(file);
     if (::flock(lock_file.get(), LOCK_EX | LOCK_NB) < 0) return -errno;
@@ -133,7 +137,8 @@ FileKind kind_of_entry(int directory, const dirent64& entry) {
     if (entry.d_type == DT_DIR) return FileKind::directory;
     if (entry.d_type != DT_UNKNOWN) return FileKind::other;
     struct stat status;
-    if (::fstatat(directory, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) < 0) return FileKind::other;
+    if (::fstatat(directory, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return FileKind::other;
     return kind_of_mode(status.st_mode);
 }
 
@@ -157,7 +162,8 @@ std::int64_t list_directory(const Request& request) {
 
 int remove_one(const Removal& removal) {
     struct stat status;
-    if (::fstatat(removal.directory, removal.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) return -errno;
+    if (::fstatat(removal.directory, removal.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return -errno;
     if (status.st_dev != removal.device || status.st_ino != removal.inode) return -ESTALE;
     return ::unlinkat(removal.directory, removal.name.c_str(), 0) < 0 ? -errno : 0;
 }
@@ -169,13 +175,16 @@ std::int64_t remove_all(std::span<Removal> removals) {
 
 std::int64_t replace_file(const Request& request) {
     const std::string temporary = std::string(request.name) + ".tmp";
-    ::unlinkat(request.fd, temporary.c_str(), 0);  // of a crash; the maildrop is locked, so nobody else's
+    ::unlinkat(request.fd, temporary.c_str(),
+               0);  // of a crash; the maildrop is locked, so nobody else's
     const int opened = ::openat(request.fd, temporary.c_str(),
                                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (opened < 0) return -errno;
     const Fd file(opened);
     std::int64_t result = write_whole(file.get(), request.source);
-    if (result >= 0) result = negative_errno(::renameat(request.fd, temporary.c_str(), request.fd, request.name));
+    if (result >= 0)
+        result =
+            negative_errno(::renameat(request.fd, temporary.c_str(), request.fd, request.name));
     if (result < 0) ::unlinkat(request.fd, temporary.c_str(), 0);
     return result < 0 ? result : 0;
 }

@@ -7,7 +7,8 @@
 
 namespace restante {
 
-/// Any request but accept, receive, send, shutdown and sleep; may block for long. Returns the result.
+/// Any request but accept, receive, send, shutdown and sleep; may block for long. Returns the
+/// result.
 std::int64_t carry_out(const Request& request);
 
 /// The same without waiting for a disk, where the kernel can tell: -EAGAIN when it would have to.

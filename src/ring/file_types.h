@@ -51,7 +51,8 @@ struct Removal {
     std::string name;  ///< in it
     std::uint64_t device;
     std::uint64_t inode;
-    /// 0 removed; -ENOENT no such name; -ESTALE the name is another file now (not removed); else -errno.
+    /// 0 removed; -ENOENT no such name; -ESTALE the name is another file now (not removed); else
+    /// -errno.
     int result = 0;
 };
 

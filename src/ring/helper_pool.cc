@@ -37,7 +37,8 @@ void HelperReturn::push(Operation& operation) {
     }
     const std::uint64_t one = 1;
     // Cannot fail: an eventfd that is not read overflows after 2^64 - 2 writes.
-    if (was_empty) [[maybe_unused]] const ssize_t written = ::write(event_fd_, &one, sizeof one);
+    if (was_empty) [[maybe_unused]]
+        const ssize_t written = ::write(event_fd_, &one, sizeof one);
 }
 
 OperationQueue HelperReturn::take_all() {

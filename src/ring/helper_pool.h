@@ -26,7 +26,8 @@ private:
     std::size_t size_ = 0;
 };
 
-/// Where finished operations wait for their reactor; one a ring. The eventfd becomes readable with the first.
+/// Where finished operations wait for their reactor; one a ring. The eventfd becomes readable with
+/// the first.
 class HelperReturn {
 public:
     explicit HelperReturn(int event_fd) : event_fd_(event_fd) {}
@@ -39,8 +40,8 @@ private:
     int event_fd_;
 };
 
-/// A bounded queue and a fixed number of threads for each HelperKind, shared by all reactors. Helpers never
-/// touch a reactor's ring.
+/// A bounded queue and a fixed number of threads for each HelperKind, shared by all reactors.
+/// Helpers never touch a reactor's ring.
 class HelperPool {
 public:
     struct Size {

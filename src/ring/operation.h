@@ -1,5 +1,6 @@
 #pragma once
-/// One request to the kernel (or to a helper thread), and its way to a result. Who carries it out: ring.h.
+/// One request to the kernel (or to a helper thread), and its way to a result. Who carries it out:
+/// ring.h.
 
 #include <cstddef>
 #include <cstdint>
@@ -12,8 +13,8 @@
 
 namespace restante {
 
-/// Code that would block a reactor: run on a helper thread, inline by the simulator. Must not touch anything
-/// that its reactor may touch meanwhile.
+/// Code that would block a reactor: run on a helper thread, inline by the simulator. Must not touch
+/// anything that its reactor may touch meanwhile.
 class Work {
 public:
     virtual void run() = 0;
@@ -26,14 +27,26 @@ protected:
 enum class HelperKind : std::uint8_t { files, hashing };
 inline constexpr std::size_t helper_kinds = 2;
 
-/// A value: what is asked. Made by one of the factories, which say what the result is; it is -errno on
-/// failure, -ETIMEDOUT when the deadline passed, -ECANCELED after Ring::cancel(). Whatever it points to
-/// (names, buffers, descriptors) must live until the completion.
+/// A value: what is asked. Made by one of the factories, which say what the result is; it is -errno
+/// on failure, -ETIMEDOUT when the deadline passed, -ECANCELED after Ring::cancel(). Whatever it
+/// points to (names, buffers, descriptors) must live until the completion.
 struct Request {
     enum class Kind : std::uint8_t {
-        accept, receive, send, shutdown, sleep,      // network and time
-        open, status, status_at, read, write, lock,  // one file
-        list_directory, remove, sync, replace_file,  // always on a helper
+        accept,
+        receive,
+        send,
+        shutdown,
+        sleep,  // network and time
+        open,
+        status,
+        status_at,
+        read,
+        write,
+        lock,  // one file
+        list_directory,
+        remove,
+        sync,
+        replace_file,  // always on a helper
         offload,
     };
     enum class Open : std::uint8_t {
@@ -45,16 +58,17 @@ struct Request {
     static Request accept(int listener, SocketAddress& peer, SocketAddress& local);
     /// Octets received, 0 at the end of the stream.
     static Request receive(int socket, std::span<char> target);
-    /// source.size(): all of it is sent, or it is an error. `more`: the last segment may wait for more.
+    /// source.size(): all of it is sent, or it is an error. `more`: the last segment may wait for
+    /// more.
     static Request send(int socket, std::span<const char> source, bool more);
     /// 0. Nothing more will be sent (FIN); what the peer still sends can be received.
     static Request shutdown(int socket);
     /// -ETIMEDOUT at its deadline.
     static Request sleep();
 
-    /// Descriptor. `name` is relative to `directory` and stays beneath it (openat2 RESOLVE_BENEATH |
-    /// NO_SYMLINKS | NO_MAGICLINKS), or absolute with AT_FDCWD; -ELOOP for links, -EINVAL where it is no
-    /// regular file.
+    /// Descriptor. `name` is relative to `directory` and stays beneath it (openat2 RESOLVE_BENEATH
+    /// | NO_SYMLINKS | NO_MAGICLINKS), or absolute with AT_FDCWD; -ELOOP for links, -EINVAL where
+    /// it is no regular file.
     static Request open(int directory, const char* name, Open what);
     /// 0, `status` filled in.
     static Request status(int file, FileStatus& status);
@@ -64,9 +78,9 @@ struct Request {
     static Request read(int file, std::span<char> target, std::uint64_t offset);
     /// source.size(): appended at the file's own position (log files, pipes).
     static Request write(int file, std::span<const char> source);
-    /// 0, or the descriptor of a lock file to keep open; -EWOULDBLOCK when another holds it. Exclusive,
-    /// never waits, ends with the descriptor's close. Where the file system refuses flock on a directory
-    /// (NFS), `restante.lock` in it is locked.
+    /// 0, or the descriptor of a lock file to keep open; -EWOULDBLOCK when another holds it.
+    /// Exclusive, never waits, ends with the descriptor's close. Where the file system refuses
+    /// flock on a directory (NFS), `restante.lock` in it is locked.
     static Request lock(int directory);
 
     /// 0. The directory is rewound first.
@@ -75,8 +89,8 @@ struct Request {
     static Request remove(std::span<Removal> removals);
     /// 0 once the file or directory is on stable storage.
     static Request sync(int file);
-    /// 0. `name` in `directory` has `content`, all or nothing to whoever opens it (temporary file, then
-    /// rename; not synced). Mode 0600.
+    /// 0. `name` in `directory` has `content`, all or nothing to whoever opens it (temporary file,
+    /// then rename; not synced). Mode 0600.
     static Request replace_file(int directory, const char* name, std::span<const char> content);
     /// 0 once `work` has run; -EAGAIN when the queue of `helper` is full.
     static Request offload(HelperKind helper, Work& work);
@@ -104,8 +118,8 @@ struct Request {
 
 class HelperReturn;
 
-/// A request under way: has an address, is neither copied nor moved, and must live until it has completed
-/// (the kernel owns its buffers until then).
+/// A request under way: has an address, is neither copied nor moved, and must live until it has
+/// completed (the kernel owns its buffers until then).
 class Operation {
 public:
     explicit Operation(const Request& asked) : request(asked) {}
@@ -116,8 +130,8 @@ public:
     const Request request;
     std::int64_t result = 0;
 
-    /// Set by whoever submits; called once, on the reactor's thread, with `result` set and `in_flight` false.
-    /// It may destroy the operation.
+    /// Set by whoever submits; called once, on the reactor's thread, with `result` set and
+    /// `in_flight` false. It may destroy the operation.
     void (*on_complete)(Operation&) = nullptr;
     void* context = nullptr;
 

@@ -1,7 +1,7 @@
 #pragma once
-/// The one waist to the kernel. Two implementations: UringRing (uring_ring.h) and, for tests, SimRing
-/// (tests/sim). Everything a reactor wants from the world goes through it: network, files, time, randomness,
-/// blocking work.
+/// The one waist to the kernel. Two implementations: UringRing (uring_ring.h) and, for tests,
+/// SimRing (tests/sim). Everything a reactor wants from the world goes through it: network, files,
+/// time, randomness, blocking work.
 
 #include <cstddef>
 #include <span>
@@ -11,25 +11,25 @@
 
 namespace restante {
 
-/// Belongs to one thread, the reactor's; all but wake() are called there only. Not re-entrant: completions
-/// run inside turn().
+/// Belongs to one thread, the reactor's; all but wake() are called there only. Not re-entrant:
+/// completions run inside turn().
 class Ring {
 public:
     virtual ~Ring() = default;
 
-    /// Answers what the kernel's caches can answer without waiting: true, and `result` is set. False: submit
-    /// it. Never calls on_complete.
+    /// Answers what the kernel's caches can answer without waiting: true, and `result` is set.
+    /// False: submit it. Never calls on_complete.
     virtual bool attempt(Operation& operation) = 0;
     /// Starts it; on_complete is called from a later turn(), never from here.
     virtual void submit(Operation& operation) = 0;
-    /// Asks for an early end of an operation in flight. It still completes, with -ECANCELED or with what it
-    /// had come to; helper work runs to its end.
+    /// Asks for an early end of an operation in flight. It still completes, with -ECANCELED or with
+    /// what it had come to; helper work runs to its end.
     virtual void cancel(Operation& operation) = 0;
     /// Closes a descriptor that came from this ring; nothing may be in flight on it.
     virtual void close(int fd) = 0;
 
-    /// Submits what was prepared, waits until something completes, a deadline passes or wake() is called,
-    /// then runs the completions.
+    /// Submits what was prepared, waits until something completes, a deadline passes or wake() is
+    /// called, then runs the completions.
     virtual void turn() = 0;
     /// From any thread: ends the wait of the present or the next turn().
     virtual void wake() = 0;

@@ -1,8 +1,9 @@
 #pragma once
 /// Coroutines: Task<T>, and how to await a Request. The only file that includes <coroutine>.
 ///
-/// House rule (g++ 12 mistreats temporaries elsewhere): `co_await` is the whole right-hand side of a named
-/// variable, or a whole statement; never inside an argument, `?:`, a structured binding or a lambda.
+/// House rule (g++ 12 mistreats temporaries elsewhere): `co_await` is the whole right-hand side of
+/// a named variable, or a whole statement; never inside an argument, `?:`, a structured binding or
+/// a lambda.
 ///
 ///     const std::int64_t got = co_await perform(ring, Request::receive(socket, space));
 ///     Result<Handle> file = co_await open_message(number);
@@ -25,15 +26,17 @@ namespace task_internal {
 /// What promises of every T share: who waits, and how it is told.
 class PromiseBase {
 public:
-    /// Runs when the body has ended. A waiter that is suspended is resumed; one that is still inside
-    /// await_suspend() (the body never waited) goes on by itself, so a loop of such awaits needs no stack.
+    /// Runs when the body has ended. A waiter that is suspended is resumed; one that is still
+    /// inside await_suspend() (the body never waited) goes on by itself, so a loop of such awaits
+    /// needs no stack.
     struct FinalAwaiter {
         bool await_ready() const noexcept { return false; }
         template <class Promise>
         void await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
             PromiseBase& promise = ended.promise();
             promise.done_ = true;
-            // Either call may destroy the frame that this runs in: nothing of it is touched afterwards.
+            // Either call may destroy the frame that this runs in: nothing of it is touched
+            // afterwards.
             if (promise.waiter_suspended_) {
                 promise.waiter_.resume();
             } else if (promise.on_done_ != nullptr) {
@@ -83,8 +86,8 @@ public:
 
 }  // namespace task_internal
 
-/// A coroutine that starts when awaited (once) or start()ed, and owns its frame. Never destroyed while
-/// something it awaits is in flight; Operation asserts it.
+/// A coroutine that starts when awaited (once) or start()ed, and owns its frame. Never destroyed
+/// while something it awaits is in flight; Operation asserts it.
 template <class T>
 class [[nodiscard]] Task {
 public:
@@ -111,8 +114,8 @@ public:
     }
     T await_resume() { return frame_.promise().take(); }
 
-    /// For a root, which nobody awaits: runs it to its first wait. `on_done(context)` is called when it has
-    /// ended, possibly before this returns, and may destroy the Task.
+    /// For a root, which nobody awaits: runs it to its first wait. `on_done(context)` is called
+    /// when it has ended, possibly before this returns, and may destroy the Task.
     void start(void (*on_done)(void*), void* context) {
         frame_.promise().on_done_ = on_done;
         frame_.promise().on_done_context_ = context;
@@ -166,9 +169,12 @@ private:
 };
 
 /// `const std::int64_t result = co_await perform(ring, request);`
-inline Completion perform(Ring& ring, const Request& request) { return Completion(ring, request, nullptr); }
+inline Completion perform(Ring& ring, const Request& request) {
+    return Completion(ring, request, nullptr);
+}
 
-/// The same; while it waits, `in_flight` points to the operation, so that another may Ring::cancel() it.
+/// The same; while it waits, `in_flight` points to the operation, so that another may
+/// Ring::cancel() it.
 inline Completion perform(Ring& ring, const Request& request, Operation*& in_flight) {
     return Completion(ring, request, &in_flight);
 }

@@ -5,8 +5,8 @@
 
 namespace restante {
 
-// An operation lies in the slot of the first tick at which its deadline has passed. `slot` of an Operation is
-// its ring's; the wheel finds the slot again from the deadline.
+// An operation lies in the slot of the first tick at which its deadline has passed. `slot` of an
+// Operation is its ring's; the wheel finds the slot again from the deadline.
 std::uint64_t TimerWheel::tick_at(Instant when) const {
     if (when <= start_) return 0;
     return static_cast<std::uint64_t>((when - start_ + tick - Duration(1)) / tick);
@@ -30,8 +30,10 @@ void TimerWheel::add(Operation& operation) {
 void TimerWheel::remove(Operation& operation) {
     if (!operation.timed) return;
     const std::size_t slot = operation.timer_slot;
-    if (operation.timer_previous != nullptr) operation.timer_previous->timer_next = operation.timer_next;
-    if (operation.timer_next != nullptr) operation.timer_next->timer_previous = operation.timer_previous;
+    if (operation.timer_previous != nullptr)
+        operation.timer_previous->timer_next = operation.timer_next;
+    if (operation.timer_next != nullptr)
+        operation.timer_next->timer_previous = operation.timer_previous;
     if (heads_[slot] == &operation) heads_[slot] = operation.timer_next;
     if (heads_[slot] == nullptr) occupied_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
     operation.timed = false;

@@ -9,8 +9,8 @@
 
 namespace restante {
 
-/// A hashed timing wheel: add and remove are O(1), an operation is looked at once a round at most. Deadlines
-/// are kept to a tick. Intrusive: owns no operation.
+/// A hashed timing wheel: add and remove are O(1), an operation is looked at once a round at most.
+/// Deadlines are kept to a tick. Intrusive: owns no operation.
 class TimerWheel {
 public:
     static constexpr Duration tick = std::chrono::milliseconds(8);
@@ -24,8 +24,8 @@ public:
     void remove(Operation& operation);
     /// Takes one whose deadline is at or before `now` out of the wheel; nullptr when there is none.
     Operation* pop_expired(Instant now);
-    /// When pop_expired() has to be asked again, at the latest; `never` while the wheel is empty. May be
-    /// earlier than any deadline, by rounds.
+    /// When pop_expired() has to be asked again, at the latest; `never` while the wheel is empty.
+    /// May be earlier than any deadline, by rounds.
     Instant next_look() const;
 
 private:

@@ -145,7 +145,8 @@ bool UringRing::attempt(Operation& operation) {
     }
     if (!options_.storage_is_local) return false;
     operation.result = carry_out_cached(operation.request);
-    if (operation.request.kind == Kind::lock) return true;  // -EWOULDBLOCK, the same number, is its answer
+    if (operation.request.kind == Kind::lock)
+        return true;  // -EWOULDBLOCK, the same number, is its answer
     if (operation.result == -EAGAIN || operation.result == -EOPNOTSUPP) return false;
     if (operation.request.kind != Kind::read) return true;
     const auto got = static_cast<std::size_t>(operation.result);
@@ -192,10 +193,11 @@ void UringRing::prepare(Operation& operation, io_uring_sqe& entry) {
     const std::size_t done = operation.progress;
     switch (request.kind) {
         case Kind::accept:
-            return io_uring_prep_accept(&entry, request.fd, request.peer->raw(), request.peer->raw_octets(),
-                                        SOCK_CLOEXEC);
+            return io_uring_prep_accept(&entry, request.fd, request.peer->raw(),
+                                        request.peer->raw_octets(), SOCK_CLOEXEC);
         case Kind::receive:
-            return io_uring_prep_recv(&entry, request.fd, request.target.data(), request.target.size(), 0);
+            return io_uring_prep_recv(&entry, request.fd, request.target.data(),
+                                      request.target.size(), 0);
         case Kind::send:
             return io_uring_prep_send(&entry, request.fd, request.source.data() + done,
                                       request.source.size() - done,
@@ -328,10 +330,12 @@ void UringRing::finish_transfer(Operation& operation, std::int32_t result) {
     if (request.kind == Kind::accept && result >= 0) {
         ::getsockname(result, request.local->raw(), request.local->raw_octets());
     }
-    if (request.kind == Kind::receive || request.kind == Kind::accept) return complete(operation, result);
+    if (request.kind == Kind::receive || request.kind == Kind::accept)
+        return complete(operation, result);
     if (result < 0 && result != -EINTR) return complete(operation, result);
     if (result > 0) operation.progress += static_cast<std::uint64_t>(result);
-    const std::size_t wanted = request.kind == Kind::read ? request.target.size() : request.source.size();
+    const std::size_t wanted =
+        request.kind == Kind::read ? request.target.size() : request.source.size();
     const bool ended = operation.progress == wanted || result == 0;
     if (ended) return complete(operation, static_cast<std::int64_t>(operation.progress));
     if (operation.timed_out) return complete(operation, -ECANCELED);
@@ -381,25 +385,30 @@ std::string refusal(int error) {
     const std::string cause = std::string("io_uring is not available: ") + strerrordesc_np(error);
     switch (error) {
         case ENOSYS:
-            return cause + "; the kernel is older than 5.15 or a seccomp filter hides it (Docker's default "
-                           "profile does: run with --security-opt seccomp=unconfined or a profile that "
-                           "allows io_uring_setup, io_uring_enter and io_uring_register)";
+            return cause +
+                   "; the kernel is older than 5.15 or a seccomp filter hides it (Docker's default "
+                   "profile does: run with --security-opt seccomp=unconfined or a profile that "
+                   "allows io_uring_setup, io_uring_enter and io_uring_register)";
         case EPERM:
         case EACCES:
-            return cause + "; allow it with `sysctl kernel.io_uring_disabled=0`, or in the container's "
-                           "seccomp profile (io_uring_setup, io_uring_enter, io_uring_register)";
+            return cause +
+                   "; allow it with `sysctl kernel.io_uring_disabled=0`, or in the container's "
+                   "seccomp profile (io_uring_setup, io_uring_enter, io_uring_register)";
         case ENOMEM:
-            return cause + "; raise the limit of locked memory (`ulimit -l`, systemd: LimitMEMLOCK=) or "
-                           "lower [runtime] reactors";
+            return cause +
+                   "; raise the limit of locked memory (`ulimit -l`, systemd: LimitMEMLOCK=) or "
+                   "lower [runtime] reactors";
         case EMFILE:
-        case ENFILE: return cause + "; raise the limit of open files (`ulimit -n`, systemd: LimitNOFILE=)";
+        case ENFILE:
+            return cause + "; raise the limit of open files (`ulimit -n`, systemd: LimitNOFILE=)";
         default: return cause + "; restante needs Linux 5.15 or newer";
     }
 }
 
 }  // namespace
 
-std::expected<std::unique_ptr<Ring>, std::string> make_uring_ring(HelperPool& helpers, UringOptions options) {
+std::expected<std::unique_ptr<Ring>, std::string> make_uring_ring(HelperPool& helpers,
+                                                                  UringOptions options) {
     const int event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (event < 0) return std::unexpected(refusal(errno));
     auto ring = std::make_unique<UringRing>(helpers, options, Fd(event));

@@ -11,13 +11,14 @@
 namespace restante {
 
 struct UringOptions {
-    /// False where maildrops lie on a file system that may block for long (NFS, FUSE): nothing of files is
-    /// tried inline then, everything goes to the helper pool.
+    /// False where maildrops lie on a file system that may block for long (NFS, FUSE): nothing of
+    /// files is tried inline then, everything goes to the helper pool.
     bool storage_is_local = true;
 };
 
-/// To be called on the thread that will use the ring (IORING_SETUP_SINGLE_ISSUER). `helpers` outlives it. The
-/// error is a sentence for an operator that names the cause and the cure.
-std::expected<std::unique_ptr<Ring>, std::string> make_uring_ring(HelperPool& helpers, UringOptions options);
+/// To be called on the thread that will use the ring (IORING_SETUP_SINGLE_ISSUER). `helpers`
+/// outlives it. The error is a sentence for an operator that names the cause and the cure.
+std::expected<std::unique_ptr<Ring>, std::string> make_uring_ring(HelperPool& helpers,
+                                                                  UringOptions options);
 
 }  // namespace restante

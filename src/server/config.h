@@ -88,7 +88,8 @@ struct Config {
     RuntimeConfig runtime;
     DeliveryStrategy delivery = DeliveryStrategy::automatic;
     LogConfig log;
-    /// What is allowed but hardly meant, one "file: sentence" each; for `serve` to log at its start.
+    /// What is allowed but hardly meant, one "file: sentence" each; for `serve` to log at its
+    /// start.
     std::vector<std::string> warnings;
 };
 
@@ -100,12 +101,13 @@ using ConfigErrors = std::vector<std::string>;
 std::expected<Config, ConfigErrors> load_config(const std::string& path);
 /// The text of the file at `path`, at most 1 MiB of it; the error is "path: cannot be read: cause".
 std::expected<std::string, std::string> read_config_text(const std::string& path);
-/// load_config() from `text`; `path` is what errors name, and its folder the base of relative paths.
+/// load_config() from `text`; `path` is what errors name, and its folder the base of relative
+/// paths.
 std::expected<Config, ConfigErrors> parse_config(std::string_view text, const std::string& path);
 
-/// Keys of `text` whose value is not the default, one "key = value" a line, in the order of the schema
-/// (`restante config`); with `all`, every key with its meaning. The output is TOML. `text` has passed
-/// parse_config().
+/// Keys of `text` whose value is not the default, one "key = value" a line, in the order of the
+/// schema (`restante config`); with `all`, every key with its meaning. The output is TOML. `text`
+/// has passed parse_config().
 std::string describe_config(std::string_view text, const std::string& path, bool all);
 
 }  // namespace restante

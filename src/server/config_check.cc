@@ -7,6 +7,7 @@
 #include <climits>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -46,8 +47,8 @@ private:
     std::vector<const ConfigTable*> tables_of(std::string_view pattern) const;
     std::string absolute(const std::string& path) const;
 
-    /// The value in the file, else the default; where it was bad, the default too: the Config is then
-    /// never used.
+    /// The value in the file, else the default; where it was bad, the default too: the Config is
+    /// then never used.
     ConfigValue value(std::string_view table, std::string_view name) const;
     template <class Enum>
     Enum choice(std::string_view table, std::string_view name) const;
@@ -85,8 +86,8 @@ void DocumentChecker::check_items(ConfigEntry& entry) {
     if (entry.row->type != KeyType::choice_list) return;
     const auto& items = std::get<std::vector<std::string>>(entry.value);
     for (std::size_t i = 0; i < items.size(); ++i) {
-        const bool is_repeated = std::find(items.begin(), items.begin() + static_cast<long>(i),
-                                           items[i]) != items.begin() + static_cast<long>(i);
+        const auto before = std::span(items).first(i);
+        const bool is_repeated = std::ranges::find(before, items[i]) != before.end();
         const std::string error = is_repeated ? in_quotes(items[i]) + " is there twice"
                                               : choice_error(*entry.row, items[i]);
         if (!error.empty()) report(entry.items[i], error);

@@ -1,6 +1,6 @@
 #pragma once
-/// From the values of a configuration file to a Config: bounds, what this version has, and what only
-/// shows when keys are seen together.
+/// From the values of a configuration file to a Config: bounds, what this version has, and what
+/// only shows when keys are seen together.
 
 #include "server/config.h"
 #include "server/config_document.h"

@@ -1,6 +1,6 @@
 #pragma once
-/// A configuration file between reading (config.cc) and checking (config_check.cc): its known keys with
-/// values of the right type, and what was found wrong so far.
+/// A configuration file between reading (config.cc) and checking (config_check.cc): its known keys
+/// with values of the right type, and what was found wrong so far.
 
 #include <cstdint>
 #include <string>

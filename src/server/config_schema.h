@@ -1,6 +1,6 @@
 #pragma once
-/// Every key of the configuration file as data: what it takes, its default, its bounds, whether this
-/// version has it. The operator's contract: add keys, never rename one.
+/// Every key of the configuration file as data: what it takes, its default, its bounds, whether
+/// this version has it. The operator's contract: add keys, never rename one.
 
 #include <optional>
 #include <span>

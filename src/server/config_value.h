@@ -8,8 +8,8 @@
 
 namespace restante {
 
-/// "" or a sentence that names the key, what it takes and what it was given. `value` is of the row's
-/// type; the elements of a list are not looked at.
+/// "" or a sentence that names the key, what it takes and what it was given. `value` is of the
+/// row's type; the elements of a list are not looked at.
 std::string value_error(const KeyRow& row, const ConfigValue& value);
 
 /// The same for one value of a choice, or one element of a choice list.

@@ -36,10 +36,13 @@ Reactor::Reactor(const SessionService& service, ReactorLog& log, std::vector<Han
     for (Handle& listener : listeners) listeners_.emplace_back(*this, std::move(listener));
 }
 
+Reactor::~Reactor() = default;
+
 void Reactor::run() {
     for (Listening& listening : listeners_) {
         listening.is_running = true;
-        listening.loop.start([](void* ended) { static_cast<Listening*>(ended)->is_running = false; }, &listening);
+        listening.loop.start(
+            [](void* ended) { static_cast<Listening*>(ended)->is_running = false; }, &listening);
     }
     while (!is_finished()) {
         service_.ring.turn();
@@ -58,8 +61,9 @@ Task<void> Reactor::accept_connections(Listening& listening) {
     while (stops_obeyed_ == 0) {
         SocketAddress peer;
         SocketAddress local;
-        const std::int64_t got = co_await perform(
-            service_.ring, Request::accept(listening.socket.get(), peer, local), listening.in_flight);
+        const std::int64_t got =
+            co_await perform(service_.ring, Request::accept(listening.socket.get(), peer, local),
+                             listening.in_flight);
         if (got == -ECANCELED) break;
         if (got >= 0) {
             Handle socket(service_.ring, static_cast<int>(got));
@@ -68,13 +72,15 @@ Task<void> Reactor::accept_connections(Listening& listening) {
                 continue;
             }
             const Instant deadline = service_.ring.now() + refusal_send_max;
-            co_await perform(service_.ring,
-                             Request::send(socket.get(), too_many_connections, false).until(deadline));
+            co_await perform(
+                service_.ring,
+                Request::send(socket.get(), too_many_connections, false).until(deadline));
             continue;
         }
         if (!is_shortage(got)) continue;  // the client has gone already
-        log_.write(LogLevel::error, fmt::format("accept: {}; connections wait",
-                                                describe(error_of_errno(static_cast<int>(-got), "no resources"))));
+        log_.write(LogLevel::error,
+                   fmt::format("accept: {}; connections wait",
+                               describe(error_of_errno(static_cast<int>(-got), "no resources"))));
         co_await perform(service_.ring, Request::sleep().until(service_.ring.now() + accept_rest));
     }
     listening.socket.reset();
@@ -111,11 +117,14 @@ void Reactor::begin_drain() {
 
 Task<void> Reactor::end_after_drain_timeout() {
     const Instant end = service_.ring.now() + limits_.drain_timeout;
-    const std::int64_t ended = co_await perform(service_.ring, Request::sleep().until(end), drain_timer_);
+    const std::int64_t ended =
+        co_await perform(service_.ring, Request::sleep().until(end), drain_timer_);
     if (ended != -ETIMEDOUT) co_return;
     if (!connections_.empty()) {
-        log_.write(LogLevel::warn, fmt::format("drain_timeout is over: {} sessions closed, nothing of theirs "
-                                               "removed", connections_.size()));
+        log_.write(LogLevel::warn,
+                   fmt::format("drain_timeout is over: {} sessions closed, nothing of theirs "
+                               "removed",
+                               connections_.size()));
     }
     interrupt_sessions(true);
 }

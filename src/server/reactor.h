@@ -1,5 +1,6 @@
 #pragma once
-/// One core's share of the server: a ring, its listeners, its sessions. Shares nothing with other reactors.
+/// One core's share of the server: a ring, its listeners, its sessions. Shares nothing with other
+/// reactors.
 
 #include <atomic>
 #include <cstdint>
@@ -27,11 +28,13 @@ public:
     /// `service` and `log`, which is the service's own, outlive it.
     Reactor(const SessionService& service, ReactorLog& log, std::vector<Handle> listeners,
             ReactorLimits limits);
+    ~Reactor();
 
     /// Serves until it was stopped and its sessions have ended.
     void run();
-    /// Any thread. The first call drains: no new connections, those not logged in are closed, the others have
-    /// drain_timeout to end. The second ends them at once; an UPDATE under way is finished.
+    /// Any thread. The first call drains: no new connections, those not logged in are closed, the
+    /// others have drain_timeout to end. The second ends them at once; an UPDATE under way is
+    /// finished.
     void stop();
 
 private:

@@ -21,14 +21,15 @@ const char* level_word(LogLevel level) {
 
 }  // namespace
 
-std::string format_log_line(WallTime when, std::string_view ident, LogLevel level, std::string_view message) {
+std::string format_log_line(WallTime when, std::string_view ident, LogLevel level,
+                            std::string_view message) {
     const std::time_t seconds = when.nanoseconds / 1'000'000'000;
     const int milliseconds = static_cast<int>(when.nanoseconds / 1'000'000 % 1000);
     std::tm utc{};
     ::gmtime_r(&seconds, &utc);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z {}[{}]: {}{}\n", utc.tm_year + 1900,
-                       utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, milliseconds, ident,
-                       ::getpid(), level_word(level), message);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z {}[{}]: {}{}\n",
+                       utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
+                       utc.tm_sec, milliseconds, ident, ::getpid(), level_word(level), message);
 }
 
 void ReactorLog::write(LogLevel level, std::string_view message) {
@@ -38,7 +39,8 @@ void ReactorLog::write(LogLevel level, std::string_view message) {
         return;
     }
     if (dropped_ > 0) {
-        const std::string lost = fmt::format("{} log lines dropped: the log target is too slow", dropped_);
+        const std::string lost =
+            fmt::format("{} log lines dropped: the log target is too slow", dropped_);
         dropped_ = 0;
         pending_ += format_log_line(ring_.wall_time(), ident_, LogLevel::warn, lost);
     }

@@ -10,14 +10,16 @@
 namespace restante {
 
 /// "2026-11-21T04:16:15.123Z restante[4711]: warning: message\n"; info has no level word.
-std::string format_log_line(WallTime when, std::string_view ident, LogLevel level, std::string_view message);
+std::string format_log_line(WallTime when, std::string_view ident, LogLevel level,
+                            std::string_view message);
 
-/// Gathers the lines of a turn; one write is in flight at a time. Lines beyond `pending_octets_max` are counted
-/// and dropped: a log that does not take them must not stop the mail.
+/// Gathers the lines of a turn; one write is in flight at a time. Lines beyond `pending_octets_max`
+/// are counted and dropped: a log that does not take them must not stop the mail.
 class ReactorLog final : public Log {
 public:
     static constexpr std::size_t pending_octets_max = 1024 * 1024;
-    /// Whole lines of up to this much a write: a pipe takes them unmixed with another reactor's (PIPE_BUF).
+    /// Whole lines of up to this much a write: a pipe takes them unmixed with another reactor's
+    /// (PIPE_BUF).
     static constexpr std::size_t write_octets_max = 4096;
 
     /// `file` outlives it, as do `ring` and `ident`.

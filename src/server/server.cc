@@ -52,14 +52,17 @@ struct Shared {
 /// A reactor on its thread. Members in the order in which they need one another.
 class ReactorThread {
 public:
-    /// `listeners` become the reactor's. When it has ended it counts in `end.event`, and stays until `end.all`:
-    /// stop() may be called until then.
+    /// `listeners` become the reactor's. When it has ended it counts in `end.event`, and stays
+    /// until `end.all`: stop() may be called until then.
     struct End {
         Fd event;
         std::latch all{1};
     };
     ReactorThread(const Shared& shared, std::vector<Fd> listeners, PasswdPlace users, End& end)
-        : shared_(shared), listeners_(std::move(listeners)), users_(std::move(users)), end_(end),
+        : shared_(shared),
+          listeners_(std::move(listeners)),
+          users_(std::move(users)),
+          end_(end),
           thread_([this] { run(); }) {}
     ~ReactorThread() { thread_.join(); }
 
@@ -82,7 +85,8 @@ private:
 };
 
 void ReactorThread::run() {
-    std::expected<std::unique_ptr<Ring>, std::string> ring = make_uring_ring(shared_.helpers, shared_.uring);
+    std::expected<std::unique_ptr<Ring>, std::string> ring =
+        make_uring_ring(shared_.helpers, shared_.uring);
     if (!ring) {
         ready_.set_value(std::unexpected(ring.error()));
         return;
@@ -100,9 +104,10 @@ void ReactorThread::serve(Ring& ring) {
     std::vector<Handle> listeners;
     for (Fd& listener : listeners_) listeners.emplace_back(ring, listener.release());
     const auto share = static_cast<std::uint32_t>(shared_.reactors);
-    const ReactorLimits limits{(config.limits.connections + share - 1) / share, config.limits.drain_timeout};
-    Reactor reactor({ring, verifier, store, *delivery, buffers, log, shared_.policy}, log, std::move(listeners),
-                    limits);
+    const ReactorLimits limits{(config.limits.connections + share - 1) / share,
+                               config.limits.drain_timeout};
+    Reactor reactor({ring, verifier, store, *delivery, buffers, log, shared_.policy}, log,
+                    std::move(listeners), limits);
     reactor_ = &reactor;
     ready_.set_value({});
     reactor.run();
@@ -138,7 +143,8 @@ UniqueIdPolicy::Mode unique_id_mode(UniqueIdMode mode) {
 
 /// The mail root itself may be a symbolic link; nothing beneath it may.
 std::string with_real_root(const std::string& path_template, const std::string& root) {
-    const std::unique_ptr<char, decltype(&std::free)> real(::realpath(root.c_str(), nullptr), &std::free);
+    const std::unique_ptr<char, decltype(&std::free)> real(::realpath(root.c_str(), nullptr),
+                                                           &std::free);
     if (real == nullptr || root == "/") return path_template;  // missing: each login says so
     return real.get() + path_template.substr(root.size());
 }
@@ -147,17 +153,20 @@ std::expected<StoreOptions, std::string> store_options(const Config& config) {
     std::expected<MaildropPath, std::string> path = MaildropPath::parse(config.storage.maildir);
     if (path) path = MaildropPath::parse(with_real_root(config.storage.maildir, path->root()));
     if (!path) return std::unexpected("[storage] maildir: " + path.error());
-    std::expected<UidlFormat, std::string> format = UidlFormat::compile(config.pop3.dovecot_uidl_format);
+    std::expected<UidlFormat, std::string> format =
+        UidlFormat::compile(config.pop3.dovecot_uidl_format);
     if (!format) return std::unexpected("[pop3] dovecot_uidl_format: " + format.error());
-    return StoreOptions{*path, {unique_id_mode(config.pop3.unique_id), *format}, config.pop3.durable};
+    return StoreOptions{
+        *path, {unique_id_mode(config.pop3.unique_id), *format}, config.pop3.durable};
 }
 
 /// File systems whose cached answers never wait for another machine.
 bool is_local(const std::string& folder) {
     constexpr long xfs_magic = 0x58465342;
     constexpr long zfs_magic = 0x2FC12FC1;
-    constexpr long known_local[] = {EXT4_SUPER_MAGIC, xfs_magic, BTRFS_SUPER_MAGIC, TMPFS_MAGIC,
-                                    OVERLAYFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, zfs_magic};
+    constexpr long known_local[] = {
+        EXT4_SUPER_MAGIC,      xfs_magic,        BTRFS_SUPER_MAGIC, TMPFS_MAGIC,
+        OVERLAYFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, zfs_magic};
     struct statfs status;
     if (::statfs(folder.c_str(), &status) < 0) return false;
     return std::ranges::find(known_local, status.f_type) != std::end(known_local);
@@ -171,10 +180,11 @@ std::string raise_descriptor_limit(const Config& config) {
     ::setrlimit(RLIMIT_NOFILE, &limit);
     const rlim_t wanted = config.limits.connections * descriptors_a_session + spare_descriptors;
     if (limit.rlim_cur >= wanted) return {};
-    return fmt::format("the limit of open files, {}, is reached before [limits] connections = {}: about {} "
-                       "sessions fit (raise it with systemd's LimitNOFILE= or `ulimit -n`)",
-                       limit.rlim_cur, config.limits.connections,
-                       (limit.rlim_cur - std::min(limit.rlim_cur, spare_descriptors)) / descriptors_a_session);
+    return fmt::format(
+        "the limit of open files, {}, is reached before [limits] connections = {}: about {} "
+        "sessions fit (raise it with systemd's LimitNOFILE= or `ulimit -n`)",
+        limit.rlim_cur, config.limits.connections,
+        (limit.rlim_cur - std::min(limit.rlim_cur, spare_descriptors)) / descriptors_a_session);
 }
 
 /// One set of listening sockets a reactor.
@@ -192,8 +202,9 @@ std::expected<std::vector<std::vector<Fd>>, std::string> open_listeners(const Co
 }
 
 std::expected<Fd, std::string> open_log(const std::string& path) {
-    const int opened = path.empty() ? ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)
-                                    : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    const int opened = path.empty()
+                           ? ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)
+                           : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (opened < 0) {
         return std::unexpected(fmt::format("[log] target {}: {}", path.empty() ? "stderr" : path,
                                            strerrordesc_np(errno)));
@@ -201,7 +212,8 @@ std::expected<Fd, std::string> open_log(const std::string& path) {
     return Fd(opened);
 }
 
-/// Without a table everybody is refused with [SYS/TEMP] until the file can be read: better than no server.
+/// Without a table everybody is refused with [SYS/TEMP] until the file can be read: better than no
+/// server.
 std::shared_ptr<const PasswdTable> load_users(const std::string& path, Log& log) {
     std::expected<std::shared_ptr<const PasswdTable>, std::string> table = load_passwd_table(path);
     if (!table) {
@@ -223,8 +235,8 @@ std::string listening_text(const Config& config) {
 }
 
 /// Returns when every reactor has ended. The first signal drains, the second ends at once.
-void wait_for_the_end(const Signals& signals, int ended_event, std::vector<std::unique_ptr<ReactorThread>>& threads,
-                      Log& log) {
+void wait_for_the_end(const Signals& signals, int ended_event,
+                      std::vector<std::unique_ptr<ReactorThread>>& threads, Log& log) {
     std::uint64_t ended = 0;
     while (ended < threads.size()) {
         pollfd waits[] = {{signals.descriptor(), POLLIN, 0}, {ended_event, POLLIN, 0}};
@@ -234,8 +246,10 @@ void wait_for_the_end(const Signals& signals, int ended_event, std::vector<std::
         if (waits[0].revents == 0) continue;
         const Signals::Kind signal = signals.take();
         if (signal == Signals::Kind::reload) {
-            log.write(LogLevel::info, "SIGHUP: the user database is read again by itself when it changes; a changed "
-                                      "configuration needs a restart");
+            log.write(
+                LogLevel::info,
+                "SIGHUP: the user database is read again by itself when it changes; a changed "
+                "configuration needs a restart");
         } else if (signal == Signals::Kind::stop) {
             log.write(LogLevel::info, "stopping: sessions may end (a second signal ends them now)");
             for (const std::unique_ptr<ReactorThread>& thread : threads) thread->stop();
@@ -244,22 +258,24 @@ void wait_for_the_end(const Signals& signals, int ended_event, std::vector<std::
 }
 
 std::expected<void, std::string> serve(const Shared& shared, std::vector<std::vector<Fd>> listeners,
-                                       const Signals& signals, Log& log, const std::function<void()>& on_ready) {
+                                       const Signals& signals, Log& log,
+                                       const std::function<void()>& on_ready) {
     ReactorThread::End end{.event = Fd(::eventfd(0, EFD_CLOEXEC))};
     std::vector<std::unique_ptr<ReactorThread>> threads;
     for (std::vector<Fd>& set : listeners) {
-        std::expected<PasswdPlace, std::string> users = PasswdPlace::open(shared.config.auth.backend.path);
+        std::expected<PasswdPlace, std::string> users =
+            PasswdPlace::open(shared.config.auth.backend.path);
         if (!users) return std::unexpected(users.error());
-        threads.push_back(std::make_unique<ReactorThread>(shared, std::move(set), std::move(*users),
-                                                          end));
+        threads.push_back(
+            std::make_unique<ReactorThread>(shared, std::move(set), std::move(*users), end));
         if (std::expected<void, std::string> ready = threads.back()->wait_until_ready(); !ready) {
             for (std::size_t i = 0; i + 1 < threads.size(); ++i) threads[i]->stop();
             end.all.count_down();
             return std::unexpected(ready.error());
         }
     }
-    log.write(LogLevel::info, fmt::format("serving POP3 on {} with {} reactors", listening_text(shared.config),
-                                          threads.size()));
+    log.write(LogLevel::info, fmt::format("serving POP3 on {} with {} reactors",
+                                          listening_text(shared.config), threads.size()));
     on_ready();
     wait_for_the_end(signals, end.event.get(), threads, log);
     end.all.count_down();
@@ -269,14 +285,18 @@ std::expected<void, std::string> serve(const Shared& shared, std::vector<std::ve
 
 }  // namespace
 
-std::expected<void, std::string> run_server(const Config& config, const std::function<void()>& on_ready) {
+std::expected<void, std::string> run_server(const Config& config,
+                                            const std::function<void()>& on_ready) {
     const Signals signals;  // before any thread: all inherit the mask
     StderrLog log(config.log.ident);
     for (const std::string& warning : config.warnings) log.write(LogLevel::warn, warning);
-    if (const std::string few = raise_descriptor_limit(config); !few.empty()) log.write(LogLevel::warn, few);
-    const std::size_t reactors =
-        config.runtime.reactors != 0 ? config.runtime.reactors : std::max(1u, std::thread::hardware_concurrency());
-    std::expected<std::vector<std::vector<Fd>>, std::string> listeners = open_listeners(config, reactors);
+    if (const std::string few = raise_descriptor_limit(config); !few.empty())
+        log.write(LogLevel::warn, few);
+    const std::size_t reactors = config.runtime.reactors != 0
+                                     ? config.runtime.reactors
+                                     : std::max(1u, std::thread::hardware_concurrency());
+    std::expected<std::vector<std::vector<Fd>>, std::string> listeners =
+        open_listeners(config, reactors);
     if (!listeners) return std::unexpected(listeners.error());
     const std::expected<Fd, std::string> log_file = open_log(config.log.file);
     if (!log_file) return std::unexpected(log_file.error());
@@ -287,11 +307,19 @@ std::expected<void, std::string> run_server(const Config& config, const std::fun
     if (!store) return std::unexpected(store.error());
     const bool local = is_local(store->path.root());
     HelperPool helpers(default_helper_sizes());
-    const UserNameRules names{config.auth.default_domain, config.auth.username_case == UsernameCase::lower
-                                                              ? NameMatch::ignore_case
-                                                              : NameMatch::exact};
-    const Shared shared{config, session_policy(config), std::move(*store), names, {.storage_is_local = local},
-                        load_users(config.auth.backend.path, log), reactors, log_file->get(), helpers};
+    const UserNameRules names{config.auth.default_domain,
+                              config.auth.username_case == UsernameCase::lower
+                                  ? NameMatch::ignore_case
+                                  : NameMatch::exact};
+    const Shared shared{config,
+                        session_policy(config),
+                        std::move(*store),
+                        names,
+                        {.storage_is_local = local},
+                        load_users(config.auth.backend.path, log),
+                        reactors,
+                        log_file->get(),
+                        helpers};
     return serve(shared, std::move(*listeners), signals, log, on_ready);
 }
 

@@ -11,19 +11,22 @@ namespace restante {
 namespace {
 
 constexpr std::size_t digest_octets = 32;  // MD5 in hex (RFC 1939 §7)
-constexpr pop3::Reply wrong_credentials = pop3::Reply::err(pop3::ResponseCode::auth, "authentication failed");
+constexpr pop3::Reply wrong_credentials =
+    pop3::Reply::err(pop3::ResponseCode::auth, "authentication failed");
 constexpr pop3::Reply cleartext_disabled =
     pop3::Reply::err(pop3::ResponseCode::auth, "cleartext authentication is disabled");
 
 bool is_digest(std::string_view text) {
-    const auto is_lower_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+    const auto is_lower_hex = [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+    };
     return text.size() == digest_octets && std::ranges::all_of(text, is_lower_hex);
 }
 
 }  // namespace
 
-/// RFC 1939 §4: until somebody is known and has the maildrop to themselves. The time for it is absolute: a
-/// trickle of commands does not extend it.
+/// RFC 1939 §4: until somebody is known and has the maildrop to themselves. The time for it is
+/// absolute: a trickle of commands does not extend it.
 Task<Result<Departure>> Session::authorization() {
     greet();
     enter(Phase::authentication);
@@ -53,7 +56,8 @@ void Session::greet() {
     service_.ring.fill_random(random);
     std::uint64_t number;
     std::memcpy(&number, random.data(), sizeof number);
-    timestamp_ = fmt::format("<{:016x}.{}@{}>", number, service_.ring.wall_time().nanoseconds / 1'000'000'000,
+    timestamp_ = fmt::format("<{:016x}.{}@{}>", number,
+                             service_.ring.wall_time().nanoseconds / 1'000'000'000,
                              service_.policy.hostname);
     output_.line("+OK POP3 ready " + timestamp_);
 }
@@ -64,7 +68,9 @@ Task<Result<Session::Login>> Session::try_login(pop3::Command command) {
         case pop3::Verb::capa: capabilities(); break;
         case pop3::Verb::user: user(command.arguments[0]); break;
         case pop3::Verb::pass: login = co_await pass(command.arguments[0]); break;
-        case pop3::Verb::apop: login = co_await apop(command.arguments[0], command.arguments[1]); break;
+        case pop3::Verb::apop:
+            login = co_await apop(command.arguments[0], command.arguments[1]);
+            break;
         case pop3::Verb::auth: login = co_await auth(command); break;
         default: ASSERT(!"a command of AUTHORIZATION");
     }
@@ -82,7 +88,8 @@ void Session::user(std::string_view name) {
 
 Task<Result<Session::Login>> Session::pass(std::string_view password) {
     if (!service_.policy.allow_cleartext || !user_given_) {
-        output_.reply(service_.policy.allow_cleartext ? pop3::Reply::err("USER first") : cleartext_disabled);
+        output_.reply(service_.policy.allow_cleartext ? pop3::Reply::err("USER first")
+                                                      : cleartext_disabled);
         co_return Login::refused;
     }
     user_given_ = false;
@@ -103,7 +110,8 @@ Task<Result<Session::Login>> Session::apop(std::string_view name, std::string_vi
 
 bool Session::offers(SaslMechanism mechanism) const {
     const SessionPolicy& policy = service_.policy;
-    return policy.allow_cleartext && (mechanism == SaslMechanism::plain ? policy.plain : policy.login);
+    return policy.allow_cleartext &&
+           (mechanism == SaslMechanism::plain ? policy.plain : policy.login);
 }
 
 /// AUTH (RFC 5034 §4); alone, as Outlook sends it, it lists the mechanisms.
@@ -115,7 +123,8 @@ Task<Result<Session::Login>> Session::auth(pop3::Command command) {
     const std::optional<SaslMechanism> mechanism = find_sasl_mechanism(command.arguments[0]);
     if (!mechanism || !offers(*mechanism)) {
         const bool is_disabled = mechanism && !service_.policy.allow_cleartext;
-        output_.reply(is_disabled ? cleartext_disabled : pop3::Reply::err("mechanism not supported"));
+        output_.reply(is_disabled ? cleartext_disabled
+                                  : pop3::Reply::err("mechanism not supported"));
         const bool is_last = ++refused_mechanisms_ >= pop3::refused_mechanisms_max;
         co_return is_last ? Login::too_many_failures : Login::refused;
     }
@@ -163,7 +172,8 @@ Task<Result<Session::Login>> Session::auth_exchange(SaslMechanism mechanism,
             login = co_await fail_login(service_.ring.now());
         } else {
             user_ = step.proof.user;
-            login = co_await log_in(step.proof, mechanism == SaslMechanism::plain ? "PLAIN" : "LOGIN");
+            login =
+                co_await log_in(step.proof, mechanism == SaslMechanism::plain ? "PLAIN" : "LOGIN");
         }
         co_return login;
     }
@@ -184,7 +194,8 @@ Task<Result<Session::Login>> Session::log_in(Proof proof, const char* method) {
     if (!verdict) {
         const bool is_permanent = verdict.error().kind == ErrorKind::broken;
         output_.reply(pop3::Reply::err(
-            is_permanent ? pop3::ResponseCode::sys_perm : pop3::ResponseCode::sys_temp, "cannot log in now"));
+            is_permanent ? pop3::ResponseCode::sys_perm : pop3::ResponseCode::sys_temp,
+            "cannot log in now"));
     } else if (const auto* account = std::get_if<Account>(&*verdict)) {
         login = co_await open_maildrop(*account);
     } else {
@@ -212,7 +223,8 @@ Task<Result<Session::Login>> Session::open_maildrop(const Account& account) {
             output_.reply(pop3::Reply::err(pop3::ResponseCode::in_use, "maildrop is in use"));
             break;
         case OpenRefusal::temporary:
-            output_.reply(pop3::Reply::err(pop3::ResponseCode::sys_temp, "maildrop is not available"));
+            output_.reply(
+                pop3::Reply::err(pop3::ResponseCode::sys_temp, "maildrop is not available"));
             break;
         case OpenRefusal::permanent:
             output_.reply(pop3::Reply::err(pop3::ResponseCode::sys_perm, "maildrop is not usable"));
@@ -221,8 +233,8 @@ Task<Result<Session::Login>> Session::open_maildrop(const Account& account) {
     co_return Login::refused;
 }
 
-/// The reply comes failed_delay after the password, doubled with every failure of this connection, however long
-/// the verification took: its time tells nothing.
+/// The reply comes failed_delay after the password, doubled with every failure of this connection,
+/// however long the verification took: its time tells nothing.
 Task<Result<Session::Login>> Session::fail_login(Instant asked) {
     const SessionPolicy& policy = service_.policy;
     const Duration delay = std::min(policy.failed_delay * (std::int64_t{1} << failed_logins_),

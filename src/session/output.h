@@ -11,8 +11,8 @@
 
 namespace restante {
 
-/// Holds a buffer only while there is something to send. What is written in one go leaves in one segment,
-/// pipelined replies together.
+/// Holds a buffer only while there is something to send. What is written in one go leaves in one
+/// segment, pipelined replies together.
 class Output final : public WireSink {
 public:
     /// `stall_max`: how long a client may take to accept what one send carries.

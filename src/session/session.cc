@@ -33,22 +33,21 @@ Session::Session(const SessionService& service, Handle socket, const SocketAddre
       running_(run()) {
     std::array<std::byte, id_random_octets> random;
     service.ring.fill_random(random);
-    const std::string id = base64_encode({reinterpret_cast<const char*>(random.data()), random.size()});
+    const std::string id =
+        base64_encode({reinterpret_cast<const char*>(random.data()), random.size()});
     ASSERT(id.size() < id_octets_max);
     std::memcpy(id_, id.c_str(), id.size() + 1);
 }
 
-void Session::start(void (*on_end)(void*), void* context) {
-    running_.start(on_end, context);
-}
+void Session::start(void (*on_end)(void*), void* context) { running_.start(on_end, context); }
 
 void Session::interrupt() {
     interrupted_ = true;
     stream_.interrupt();
 }
 
-/// One connection, greeting to close (RFC 1939 §3). UPDATE is reached through QUIT only: a lost connection, a
-/// timeout or a shutdown removes nothing (RFC 1939 §6).
+/// One connection, greeting to close (RFC 1939 §3). UPDATE is reached through QUIT only: a lost
+/// connection, a timeout or a shutdown removes nothing (RFC 1939 §6).
 Task<void> Session::run() {
     Result<Departure> left = co_await authorization();  // opens and locks the maildrop on success
     if (left && *left == Departure::authenticated) left = co_await transaction();

@@ -47,13 +47,13 @@ struct SessionService {
 
 /// Why a state ended.
 enum class Departure : std::uint8_t {
-    authenticated,     ///< on to TRANSACTION
-    quit_early,        ///< QUIT in AUTHORIZATION
-    quit,              ///< QUIT in TRANSACTION: on to UPDATE
-    bad_commands,      ///< too many bad lines
-    failed_logins,     ///< too many failed logins or refused mechanisms
-    logged_out,        ///< UPDATE has ended well
-    update_incomplete, ///< UPDATE could not remove everything
+    authenticated,      ///< on to TRANSACTION
+    quit_early,         ///< QUIT in AUTHORIZATION
+    quit,               ///< QUIT in TRANSACTION: on to UPDATE
+    bad_commands,       ///< too many bad lines
+    failed_logins,      ///< too many failed logins or refused mechanisms
+    logged_out,         ///< UPDATE has ended well
+    update_incomplete,  ///< UPDATE could not remove everything
 };
 
 /// Has an address; lives until its on_end was called.
@@ -69,7 +69,8 @@ public:
 
     /// Runs to the first wait. `on_end(context)` is called once, last, and may destroy the session.
     void start(void (*on_end)(void*), void* context);
-    /// The server stops: a session that waits for its client ends without UPDATE; one in UPDATE finishes it.
+    /// The server stops: a session that waits for its client ends without UPDATE; one in UPDATE
+    /// finishes it.
     void interrupt();
     bool is_logged_in() const { return maildrop_ != nullptr; }
 
@@ -92,7 +93,8 @@ private:
     Task<Result<Login>> pass(std::string_view password);
     Task<Result<Login>> apop(std::string_view name, std::string_view digest);
     Task<Result<Login>> auth(pop3::Command command);
-    Task<Result<Login>> auth_exchange(SaslMechanism mechanism, std::optional<std::string_view> initial);
+    Task<Result<Login>> auth_exchange(SaslMechanism mechanism,
+                                      std::optional<std::string_view> initial);
     Task<Result<Login>> log_in(Proof proof, const char* method);
     Task<Result<Login>> open_maildrop(const Account& account);
     Task<Result<Login>> fail_login(Instant asked);
@@ -114,7 +116,8 @@ private:
     // session.cc
     /// Sends what is to be sent and waits for a line. Overlong ones come with their status.
     Task<Result<pop3::LineReader::Next>> next_line(std::size_t octets_max, Instant deadline);
-    /// The line as a command of `state`; a bad one has been replied to and counted, and is empty here.
+    /// The line as a command of `state`; a bad one has been replied to and counted, and is empty
+    /// here.
     std::optional<pop3::Command> parse(const pop3::LineReader::Next& line, pop3::State state);
     bool has_too_many_bad_lines(pop3::State state) const;
     void capabilities();
@@ -137,8 +140,8 @@ private:
     const SocketAddress local_;
     char id_[id_octets_max];
 
-    std::string user_;        // as the client gave it, then the account's
-    std::string timestamp_;   // of APOP, with its angle brackets; empty where APOP is off
+    std::string user_;       // as the client gave it, then the account's
+    std::string timestamp_;  // of APOP, with its angle brackets; empty where APOP is off
     const char* method_ = "";
     bool user_given_ = false;
     Instant login_deadline_;

@@ -123,8 +123,8 @@ void Session::mark(std::string_view digits) {
     output_.reply(pop3::Reply::ok("marked as deleted"));
 }
 
-/// RETR and TOP. What goes wrong before the status line refuses the command; after it, only closing the
-/// connection keeps the client from taking a part for the whole.
+/// RETR and TOP. What goes wrong before the status line refuses the command; after it, only closing
+/// the connection keeps the client from taking a part for the whole.
 Task<Result<void>> Session::send_message(pop3::MessageNumber number, pop3::BodyLines body) {
     const Result<MessageSource*> source = co_await maildrop_->open_message(number.index());
     if (!source) {

@@ -2,7 +2,8 @@
 
 namespace restante {
 
-/// RFC 1939 §6: the only place from which a message is removed. QUIT and its line end have been received.
+/// RFC 1939 §6: the only place from which a message is removed. QUIT and its line end have been
+/// received.
 Task<Result<Departure>> Session::update() {
     enter(Phase::update);
     if (marks_->marked_count() > 0) {

@@ -125,6 +125,14 @@ class StartTest(harness.SystemTest):
         self.assertEqual(bad.returncode, 2)
         self.assertRegex(bad.stdout + bad.stderr, r":\d+:1: .*aop.*apop")
 
+    def test_the_documented_configuration_passes_and_changes_nothing(self):
+        with open(os.path.join(harness.HERE, "..", "..", "conf", "restante.toml"), "rb") as file:
+            documented = file.read()
+        path = os.path.join(self.world.root, "documented.toml")
+        self.world.write(path, documented)
+        done = harness.run_binary("check-config", "--config", path)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
     def test_a_port_in_use_is_exit_1_and_named(self):
         with socket.create_server(("127.0.0.1", self.world.port)):
             status, output = self.run_serve(self.world.configuration())

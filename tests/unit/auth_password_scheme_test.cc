@@ -134,7 +134,8 @@ TEST_CASE("password schemes: a malformed hash is not a wrong password") {
          "{ARGON2ID}$argon2d$v=19$m=8,t=1,p=1$c29tZXNhbHQ$AAAA"sv,
          "{ARGON2ID}$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ"sv,
          "{ARGON2ID}$argon2id$v=18$m=8,t=1,p=1$a$b"sv,
-         "{ARGON2ID}$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$*AAA"sv, "{ARGON2ID}"sv, "{ARGON2I}secret"sv}) {
+         "{ARGON2ID}$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$*AAA"sv,
+         "{ARGON2ID}"sv, "{ARGON2I}secret"sv}) {
         CAPTURE(stored);
         CHECK(fault_of(stored) == PasswordFault::malformed);
     }

@@ -75,14 +75,16 @@ TEST_CASE("dovecot-uidlist: of two lines with one name the later counts") {
 
 TEST_CASE("dovecot-uidlist: bad lines are complaints, the good ones count") {
     const DovecotUidlist list = DovecotUidlist::parse(
-        "3 V1 N9\n1 :a\nrubbish\n0 :zero\n4294967295 :too-large\n-3 :b\n\n2 S5\n7 lower :c\n8 Ox :d\n"
+        "3 V1 N9\n1 :a\nrubbish\n0 :zero\n4294967295 :too-large\n-3 :b\n\n2 S5\n7 lower :c\n8 Ox "
+        ":d\n"
         "12345678901234567890 :e\n9 :f\n");
     CHECK(uids_of(list) == std::vector<std::uint32_t>{1, 7, 8, 9});
     CHECK(lines_of(list) == std::vector<std::uint32_t>{3, 4, 5, 6, 7, 8, 9, 10, 11});
     CHECK_FALSE(list.find("d")->pop3_order.has_value());
 }
 
-TEST_CASE("dovecot-uidlist: uids that do not ascend are salvaged; of one uid the first line counts") {
+TEST_CASE(
+    "dovecot-uidlist: uids that do not ascend are salvaged; of one uid the first line counts") {
     const DovecotUidlist list =
         DovecotUidlist::parse("3 V1 N9\n1 :a\n900000 :b\n2 :c\n1 :d\n3 :e\n2 :e\n");
     // "e" is uid 2 by its later line, but uid 2 is c's.
@@ -95,7 +97,8 @@ TEST_CASE("dovecot-uidlist: uids that do not ascend are salvaged; of one uid the
 }
 
 TEST_CASE("dovecot-uidlist: a header that is not understood costs the uidvalidity, not the lines") {
-    for (const std::string header : {"3 N9\n", "3 V0 N9\n", "3 Vx N9\n", "3\n", "2 V1 N9\n", "26\n", "\n", "x\n", ""}) {
+    for (const std::string header :
+         {"3 N9\n", "3 V0 N9\n", "3 Vx N9\n", "3\n", "2 V1 N9\n", "26\n", "\n", "x\n", ""}) {
         CAPTURE(header);
         const std::string text = header + "26 Pold :1.a:2,S\n";
         const DovecotUidlist list = DovecotUidlist::parse(text);
@@ -103,6 +106,9 @@ TEST_CASE("dovecot-uidlist: a header that is not understood costs the uidvalidit
         REQUIRE(list.find("1.a") != nullptr);
         CHECK(list.find("1.a")->pop3_uid == "old");
         CHECK(list.complaints().total() >= 1);
+    }
+    for (const std::string text : {"1 :1.a\n2 :2.b\n", "3 Px :1.a\n4 :2.b\n"}) {  // none at all
+        CHECK(DovecotUidlist::parse(text).entries().size() == 2);
     }
     CHECK(DovecotUidlist::parse("").entries().empty());
     CHECK(DovecotUidlist::parse("3 V1 N0\n1 :a\n").complaints().total() == 1);
@@ -130,7 +136,8 @@ TEST_CASE("complaints are bounded; their number is not") {
 }
 
 TEST_CASE("courierpop3dsizelist v0: the unique-id is the base name, escaped") {
-    const CourierSizelist list = CourierSizelist::parse("1.M2P3.host,S=5:2,S 120\na 'b\"+\x7f\xe9 7\n");
+    const CourierSizelist list =
+        CourierSizelist::parse("1.M2P3.host,S=5:2,S 120\na 'b\"+\x7f\xe9 7\n");
     CHECK(list.complaints().total() == 0);
     REQUIRE(list.find("1.M2P3.host,S=5") != nullptr);
     CHECK(courier_unique_id(*list.find("1.M2P3.host,S=5")) == "1.M2P3.host,S=5");
@@ -146,8 +153,8 @@ TEST_CASE("courierpop3dsizelist v1: UID<uid>") {
 }
 
 TEST_CASE("courierpop3dsizelist v2: UID<uid>-<uidvalidity>, without uidvalidity 0") {
-    const CourierSizelist list =
-        CourierSizelist::parse("/2 28 1130000000\n1.a:2,S 120 26:1130000000\n2.b 130 27:0\n3.c 5 0:9\n");
+    const CourierSizelist list = CourierSizelist::parse(
+        "/2 28 1130000000\n1.a:2,S 120 26:1130000000\n2.b 130 27:0\n3.c 5 0:9\n");
     CHECK(courier_unique_id(*list.find("1.a")) == "UID26-1130000000");
     CHECK(courier_unique_id(*list.find("2.b")) == "UID27");
     CHECK(courier_unique_id(*list.find("3.c")) == "3.c");
@@ -164,7 +171,8 @@ TEST_CASE("courierpop3dsizelist v3: as v2, with a mark") {
 
 TEST_CASE("courierpop3dsizelist: bad and torn lines are complaints, the good ones count") {
     const CourierSizelist list = CourierSizelist::parse(
-        "/3 9 5\n1.a 120 1:5:0\n2.b 120 2:5\n3.c x 3:5:0\n4.d 4:5:0\n 1 5:5:0\n6.f 1 6:x:0\n7.g 120 7:5:0\n"
+        "/3 9 5\n1.a 120 1:5:0\n2.b 120 2:5\n3.c x 3:5:0\n4.d 4:5:0\n 1 5:5:0\n6.f 1 6:x:0\n7.g "
+        "120 7:5:0\n"
         "8.h 1 8:5:0");
     CHECK(lines_of(list) == std::vector<std::uint32_t>{3, 4, 5, 6, 7, 9});
     CHECK(list.entries().size() == 2);
@@ -181,16 +189,19 @@ TEST_CASE("courierpop3dsizelist: of two lines with one name the later counts") {
 }
 
 TEST_CASE("property: lists of any octets are read to their end") {
-    static constexpr std::string_view parts[] = {"3 V1 N2", "1 1 1", "/3 1 1", "\n", " ", ":", "7", "P", "O5",
-                                                 "/", "12:3:0", "\xff", "a.b", "-"};
+    static constexpr std::string_view parts[] = {"3 V1 N2", "1 1 1", "/3 1 1", "\n", " ",
+                                                 ":",       "7",     "P",      "O5", "/",
+                                                 "12:3:0",  "\xff",  "a.b",    "-"};
     std::mt19937 random(5);
     for (int round = 0; round < 5000; ++round) {
         std::string text;
         for (int part = 0; part < 25; ++part) text += parts[random() % std::size(parts)];
         const DovecotUidlist dovecot = DovecotUidlist::parse(text);
-        for (const UidlistEntry& entry : dovecot.entries()) REQUIRE(dovecot.find(entry.base) == &entry);
+        for (const UidlistEntry& entry : dovecot.entries())
+            REQUIRE(dovecot.find(entry.base) == &entry);
         const CourierSizelist courier = CourierSizelist::parse(text);
-        for (const SizelistEntry& entry : courier.entries()) REQUIRE(courier.find(entry.base) != nullptr);
+        for (const SizelistEntry& entry : courier.entries())
+            REQUIRE(courier.find(entry.base) != nullptr);
     }
 }
 

@@ -26,7 +26,8 @@ pop3::MessageMeasure measure_with_dots(std::uint64_t dots) {
     measure.octets = pop3::Octets(1100);
     measure.header_octets = 77;
     measure.stuffed_dots = dots;
-    for (std::size_t at = 0; at < std::min<std::uint64_t>(dots, pop3::stuffed_dots_recorded_max); ++at) {
+    for (std::size_t at = 0; at < std::min<std::uint64_t>(dots, pop3::stuffed_dots_recorded_max);
+         ++at) {
         measure.stuffed_dot_at[at] = 3 * at;
     }
     return measure;
@@ -44,10 +45,15 @@ pop3::MessageMeasure wire_ready_measure() {
 // One message of each sort.
 std::shared_ptr<const MaildropIndex> sample() {
     IndexBuilder builder;
-    builder.add({"1.a.host,S=5:2,S", "1.a.host", Folder::current, UniqueIdKind::derived, 11}, wire_ready_measure());
-    builder.add({"2.b.host", "0000001a435a6e80", Folder::fresh, UniqueIdKind::foreign, 12}, measure_with_dots(2));
-    builder.add({"2.b.host:2,T", "c0011", Folder::current, UniqueIdKind::content, 13}, measure_with_dots(1000));
-    builder.add({"odd \xe9 name", "c8687a08aa5d6ed2044328fa6a697ab8", Folder::fresh, UniqueIdKind::derived, 14}, {});
+    builder.add({"1.a.host,S=5:2,S", "1.a.host", Folder::current, UniqueIdKind::derived, 11},
+                wire_ready_measure());
+    builder.add({"2.b.host", "0000001a435a6e80", Folder::fresh, UniqueIdKind::foreign, 12},
+                measure_with_dots(2));
+    builder.add({"2.b.host:2,T", "c0011", Folder::current, UniqueIdKind::content, 13},
+                measure_with_dots(1000));
+    builder.add({"odd \xe9 name", "c8687a08aa5d6ed2044328fa6a697ab8", Folder::fresh,
+                 UniqueIdKind::derived, 14},
+                {});
     builder.retire({"9.gone.host", 99});
     return builder.build(some_trust());
 }
@@ -62,7 +68,8 @@ std::uint64_t read_all(const MaildropIndex& index) {
     for (std::uint32_t at = 0; at < index.count(); ++at) {
         const IndexedMessage message = index.message(at);
         const pop3::MessageMeasure measure = index.measure(at);
-        for (const char c : std::string(message.name) + std::string(message.unique_id)) sum += static_cast<unsigned char>(c);
+        for (const char c : std::string(message.name) + std::string(message.unique_id))
+            sum += static_cast<unsigned char>(c);
         sum += message.base.size() + message.stored_octets + message.inode + measure.stuffed_dots;
         for (const std::uint64_t position : measure.stuffed_dot_at) sum += position;
         REQUIRE(pop3::is_unique_id(index.unique_id(at)));
@@ -129,7 +136,8 @@ TEST_CASE("any octet changed, in any bit: no index") {
 TEST_CASE("cut at any length, or longer than it was: no index") {
     const std::vector<char> good = octets_of(*sample());
     for (std::size_t octets = 0; octets < good.size(); ++octets) {
-        REQUIRE(MaildropIndex::decode({good.begin(), good.begin() + static_cast<std::ptrdiff_t>(octets)}) == nullptr);
+        REQUIRE(MaildropIndex::decode(
+                    {good.begin(), good.begin() + static_cast<std::ptrdiff_t>(octets)}) == nullptr);
     }
     for (const char more : {'\0', 'x'}) {
         std::vector<char> longer = good;
@@ -148,7 +156,8 @@ TEST_CASE("octets made with malice, under a right checksum, are refused or harml
     static constexpr std::size_t checksummed_from = 24;
     const std::vector<char> good = octets_of(*sample());
     const auto repaired = [](std::vector<char> file) {
-        const std::uint64_t checksum = XXH3_64bits(file.data() + checksummed_from, file.size() - checksummed_from);
+        const std::uint64_t checksum =
+            XXH3_64bits(file.data() + checksummed_from, file.size() - checksummed_from);
         std::memcpy(file.data() + checksum_at, &checksum, sizeof checksum);
         return file;
     };
@@ -158,14 +167,17 @@ TEST_CASE("octets made with malice, under a right checksum, are refused or harml
         for (int value = 0; value < 256; ++value) {
             std::vector<char> bad = good;
             bad[at] = static_cast<char>(value);
-            if (const auto index = MaildropIndex::decode(repaired(std::move(bad)))) sum += read_all(*index);
+            if (const auto index = MaildropIndex::decode(repaired(std::move(bad))))
+                sum += read_all(*index);
         }
     }
     for (std::size_t at = checksummed_from; at + 8 <= good.size(); at += 4) {
-        for (const std::uint64_t value : {~std::uint64_t{0}, std::uint64_t{1} << 63, std::uint64_t{0xFFFFFFFF}}) {
+        for (const std::uint64_t value :
+             {~std::uint64_t{0}, std::uint64_t{1} << 63, std::uint64_t{0xFFFFFFFF}}) {
             std::vector<char> bad = good;
             std::memcpy(bad.data() + at, &value, sizeof value);
-            if (const auto index = MaildropIndex::decode(repaired(std::move(bad)))) sum += read_all(*index);
+            if (const auto index = MaildropIndex::decode(repaired(std::move(bad))))
+                sum += read_all(*index);
         }
     }
     CHECK(sum != 0);
@@ -190,7 +202,8 @@ TEST_CASE("trust can be renewed without touching the messages") {
     CHECK(index->trust() == some_trust());
 }
 
-TEST_CASE("folders are compared by device, inode, mtime and ctime, files by size instead of ctime") {
+TEST_CASE(
+    "folders are compared by device, inode, mtime and ctime, files by size instead of ctime") {
     const FileIdentity one = identity(5);
     FileIdentity other = one;
     CHECK(same_folder(one, other));

@@ -46,8 +46,12 @@ TEST_CASE("names that begin with '.' are never messages, every other name is") {
 }
 
 TEST_CASE("order: the time prefix is a number of any length, not a string") {
-    const std::vector<std::string> ordered = {"9.a", "10.a", "999999999.z", "1000000000.a",
-                                              "18446744073709551615.a", "18446744073709551616.a",
+    const std::vector<std::string> ordered = {"9.a",
+                                              "10.a",
+                                              "999999999.z",
+                                              "1000000000.a",
+                                              "18446744073709551615.a",
+                                              "18446744073709551616.a",
                                               "100000000000000000000000000000.a"};
     std::vector<std::string> shuffled = ordered;
     std::ranges::reverse(shuffled);
@@ -55,15 +59,15 @@ TEST_CASE("order: the time prefix is a number of any length, not a string") {
 }
 
 TEST_CASE("order: within a second by microseconds, then by the octets of the base name") {
-    const std::vector<std::string> ordered = {"7.123.host", "7.M5P9.host", "7.V801I99M20.host",
-                                              "7.V801I1M100.host", "7.M100P1.host",
-                                              "7.M100P2.host", "7.M1000P1.host"};
+    const std::vector<std::string> ordered = {
+        "7.123.host",    "7.M5P9.host",   "7.V801I99M20.host", "7.V801I1M100.host",
+        "7.M100P1.host", "7.M100P2.host", "7.M1000P1.host"};
     std::vector<std::string> shuffled = ordered;
     std::ranges::reverse(shuffled);
     // M100 three times: by octets, "M100P1" < "M100P2" < "V801".
-    CHECK(sorted(shuffled) == std::vector<std::string>{"7.123.host", "7.M5P9.host", "7.V801I99M20.host",
-                                                       "7.M100P1.host", "7.M100P2.host",
-                                                       "7.V801I1M100.host", "7.M1000P1.host"});
+    CHECK(sorted(shuffled) == std::vector<std::string>{
+                                  "7.123.host", "7.M5P9.host", "7.V801I99M20.host", "7.M100P1.host",
+                                  "7.M100P2.host", "7.V801I1M100.host", "7.M1000P1.host"});
 }
 
 TEST_CASE("order: an 'M' elsewhere is no microseconds") {
@@ -75,14 +79,16 @@ TEST_CASE("order: an 'M' elsewhere is no microseconds") {
 }
 
 TEST_CASE("order: a name without a number counts as time 0; the order is total") {
-    CHECK(sorted({"5.a", "b", "a", "0.z", ""}) == std::vector<std::string>{"", "0.z", "a", "b", "5.a"});
+    CHECK(sorted({"5.a", "b", "a", "0.z", ""}) ==
+          std::vector<std::string>{"", "0.z", "a", "b", "5.a"});
     CHECK(ArrivalKey("007.a") < ArrivalKey("7.a"));  // the same time: octets
     CHECK(ArrivalKey("7.a") == ArrivalKey("7.a"));
 }
 
 TEST_CASE("property: sorting does not depend on the order in which names come") {
     std::mt19937 random(7);
-    const char* const parts[] = {"", "1", "01", "10", "M1", "M10", ".", ".M2", ",S=1", "a", "V1I2M3"};
+    const char* const parts[] = {"",  "1",   "01",   "10", "M1",    "M10",
+                                 ".", ".M2", ",S=1", "a",  "V1I2M3"};
     std::vector<std::string> names;
     for (int i = 0; i < 300; ++i) {
         std::string name;

@@ -18,7 +18,8 @@ UidlFormat compiled(std::string_view format) {
 }
 
 std::string expanded(std::string_view format) {
-    return compiled(format).expand({.uid = 26, .uidvalidity = 1130000000, .base = base, .guid = "0123abcd"});
+    return compiled(format).expand(
+        {.uid = 26, .uidvalidity = 1130000000, .base = base, .guid = "0123abcd"});
 }
 
 std::string refusal(std::string_view format) {
@@ -84,7 +85,7 @@ TEST_CASE("a format says what it must know") {
 }
 
 TEST_CASE("what is not understood is refused with a sentence that names it") {
-    CHECK(refusal("") .contains("same unique-id"));
+    CHECK(refusal("").contains("same unique-id"));
     CHECK(refusal("mail").contains("same unique-id"));
     CHECK(refusal("%v").contains("same unique-id"));
     CHECK(refusal("%u %v").contains("spaces"));
@@ -102,7 +103,8 @@ TEST_CASE("what is not understood is refused with a sentence that names it") {
     CHECK(refusal("%{user}").contains("'user'"));
     CHECK(refusal("%{uid | rot13}").contains("'rot13'"));
     CHECK(refusal("%{uid | hex(-8)}").contains("1 to 70"));
-    CHECK(refusal("%{uid | hex(8}").contains("1 to 70") == false);  // Dovecot's own parser is as lenient
+    CHECK(refusal("%{uid | hex(8}").contains("1 to 70") ==
+          false);  // Dovecot's own parser is as lenient
     CHECK(refusal("%{uid | lower(3)}").contains("'lower(3)'"));
     CHECK(refusal("%{filename | hex(8)}").contains("not a number"));
     CHECK(refusal("%{filename | md5 | upper}").contains("hex"));
@@ -110,8 +112,9 @@ TEST_CASE("what is not understood is refused with a sentence that names it") {
 }
 
 TEST_CASE("property: no format of any octets crashes, and one that compiles expands") {
-    static constexpr std::string_view alphabet[] = {"%", "0", "8", "X", "u", "v", "f", "g", "M", "{", "}",
-                                                    "uid", "|", "hex", "(", ")", ".", "-", " ", "md5"};
+    static constexpr std::string_view alphabet[] = {"%", "0", "8", "X", "u",   "v",  "f",
+                                                    "g", "M", "{", "}", "uid", "|",  "hex",
+                                                    "(", ")", ".", "-", " ",   "md5"};
     std::uint64_t state = 1;
     for (int round = 0; round < 20000; ++round) {
         std::string format;

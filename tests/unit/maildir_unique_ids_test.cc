@@ -112,7 +112,8 @@ TEST_CASE("without lists the id is derived from the name, and messages come in o
     world.deliver("1130000001.M5P1.host,S=1:2,S", 1);
     world.deliver("999999999.M7P1.host", 2);
     world.deliver("1130000001.M10P1.host,S=1,W=2", 3);
-    CHECK(world.open() == Ids{"999999999.M7P1.host", "1130000001.M5P1.host", "1130000001.M10P1.host"});
+    CHECK(world.open() ==
+          Ids{"999999999.M7P1.host", "1130000001.M5P1.host", "1130000001.M10P1.host"});
     CHECK(world.digests_read == 0);
     CHECK(world.kind_of("1130000001.M5P1.host") == UniqueIdKind::derived);
 }
@@ -130,14 +131,16 @@ TEST_CASE("unique_id = \"filename\": the whole base name, whatever lists say") {
 
 TEST_CASE("dovecot-uidlist: P first, else the format; O ascending, then uid, then arrival") {
     World world;
-    world.uidlist = "3 V1130000000 N30\n"
-                    "20 :9.late\n"
-                    "26 :1.early:2,S\n"
-                    "27 Pstored O7 :5.m\n"
-                    "28 O6 :6.n\n"
-                    "29 P :7.o,S=5\n"
-                    "30 :8.gone\n";
-    for (const char* name : {"1.early", "9.late:2,S", "5.m", "6.n", "7.o,S=5", "3.new,S=1", "2.new"}) {
+    world.uidlist =
+        "3 V1130000000 N30\n"
+        "20 :9.late\n"
+        "26 :1.early:2,S\n"
+        "27 Pstored O7 :5.m\n"
+        "28 O6 :6.n\n"
+        "29 P :7.o,S=5\n"
+        "30 :8.gone\n";
+    for (const char* name :
+         {"1.early", "9.late:2,S", "5.m", "6.n", "7.o,S=5", "3.new,S=1", "2.new"}) {
         world.deliver(name, world.files.size() + 1);
     }
     CHECK(world.open() == Ids{"0000001c435a6e80", "stored", "00000014435a6e80", "0000001a435a6e80",
@@ -166,7 +169,8 @@ TEST_CASE("dovecot-uidlist: a format of names only is for files not listed too")
 TEST_CASE("dovecot-uidlist: an id that RFC 1939 does not allow is not used") {
     World world;
     world.policy.format = format("%f");
-    world.uidlist = "3 V5 N9\n1 P" + std::string(71, 'x') + " :1.a\n2 :" + std::string(80, 'y') + "\n";
+    world.uidlist =
+        "3 V5 N9\n1 P" + std::string(71, 'x') + " :1.a\n2 :" + std::string(80, 'y') + "\n";
     world.deliver("1.a", 1);
     world.deliver(std::string(80, 'y') + ":2,", 2);
     const Ids ids = world.open();
@@ -248,7 +252,8 @@ TEST_CASE("two names for one inode are two messages") {
 // Contents whose hashes are known to be in this order.
 const std::string first_content = "b", second_content = "a";
 
-TEST_CASE("two files with one name: the smaller hash has the name's id, the other one of its content") {
+TEST_CASE(
+    "two files with one name: the smaller hash has the name's id, the other one of its content") {
     ContentDigest digests[2];
     digests[0].feed(first_content);
     digests[1].feed(second_content);
@@ -404,12 +409,14 @@ World random_world(std::mt19937& random) {
     const std::size_t count = random() % 30;
     world.uidlist = random() % 2 == 0 ? "3 V7 N999\n" : "";
     for (std::uint64_t inode = 1; inode <= count; ++inode) {
-        std::string name = std::to_string(random() % 12) + ".M" + std::to_string(random() % 3) + ".h";
+        std::string name =
+            std::to_string(random() % 12) + ".M" + std::to_string(random() % 3) + ".h";
         if (random() % 9 == 0) name += " \xe9";
         if (random() % 9 == 0) name += std::string(80, 'l');
         if (random() % 3 == 0) name += ",S=" + std::to_string(random() % 3);
         if (!world.uidlist.empty() && random() % 2 == 0) {
-            world.uidlist += std::to_string(inode) + (random() % 4 == 0 ? " Pstored" : "") + " :" + name + "\n";
+            world.uidlist +=
+                std::to_string(inode) + (random() % 4 == 0 ? " Pstored" : "") + " :" + name + "\n";
         }
         if (random() % 2 == 0) name += ":2,S";
         world.deliver(name, inode, std::string(1, static_cast<char>('a' + random() % 5)));
@@ -438,7 +445,8 @@ TEST_CASE("property: flags, folders, the order of listing and the loss of the in
     }
 }
 
-TEST_CASE("property: removing and delivering messages changes no other's id, and no id ever means two") {
+TEST_CASE(
+    "property: removing and delivering messages changes no other's id, and no id ever means two") {
     std::mt19937 random(12);
     for (int round = 0; round < 200; ++round) {
         World world = random_world(random);
@@ -455,20 +463,21 @@ TEST_CASE("property: removing and delivering messages changes no other's id, and
             }
             if (!world.files.empty() && random() % 2 == 0) {
                 const File gone = world.files[random() % world.files.size()];
-                const bool has_twin = std::ranges::count(world.files, base_name(gone.name), [](const File& file) {
-                                          return base_name(file.name);
-                                      }) > 1;
+                const bool has_twin =
+                    std::ranges::count(world.files, base_name(gone.name),
+                                       [](const File& file) { return base_name(file.name); }) > 1;
                 if (has_twin) world.remove(gone.inode);
             }
             // New names, and names that are in use.
             const std::string fresh_name = std::to_string(100 + next_inode) + ".new";
             const bool again = !world.files.empty() && random() % 2 == 0;
-            world.deliver(again ? world.files[random() % world.files.size()].name : fresh_name, next_inode,
-                          std::to_string(next_inode));
+            world.deliver(again ? world.files[random() % world.files.size()].name : fresh_name,
+                          next_inode, std::to_string(next_inode));
             ++next_inode;
             const auto after = world.ids();
             for (const File& file : world.files) {
-                if (before.contains(file.inode)) REQUIRE(after.at(file.inode) == before.at(file.inode));
+                if (before.contains(file.inode))
+                    REQUIRE(after.at(file.inode) == before.at(file.inode));
             }
         }
     }

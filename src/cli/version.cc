@@ -1,0 +1,30 @@
+/// `restante version`: what this program is and what it runs on.
+
+#include <sys/utsname.h>
+
+#include <cstdio>
+
+#include "base/version.h"
+#include "cli/commands.h"
+
+namespace restante {
+namespace {
+
+int print_version() {
+    utsname machine{};
+    const bool is_known = ::uname(&machine) == 0;
+    std::printf("restante %.*s\n", static_cast<int>(version.size()), version.data());
+    std::printf("compiled by %s %s\n", "g++", __VERSION__);
+    std::printf("kernel interface io_uring, on %s %s %s\n", is_known ? machine.sysname : "unknown",
+                machine.release, machine.machine);
+    return exit_ok;
+}
+
+}  // namespace
+
+void add_version_command(CLI::App& app, int& exit_code) {
+    CLI::App* command = app.add_subcommand("version", "Print the version (--version, -V)");
+    command->callback([&exit_code] { exit_code = print_version(); });
+}
+
+}  // namespace restante

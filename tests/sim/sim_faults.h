@@ -1,0 +1,63 @@
+#pragma once
+/// What a simulated run is made of: its seed, its moods and its misfortunes.
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "ring/operation.h"
+#include "sim/sim_random.h"
+
+namespace restante::sim {
+
+/// What Ring::attempt() does where it may answer.
+enum class InlineAnswers : std::uint8_t { by_seed, always, never };
+
+/// Probabilities are 0 (never) to 1 (always). The defaults are a rough but honest world: no faults.
+struct SimOptions {
+    std::uint64_t seed = 1;
+    /// A turn runs some of what is ready in any order; false: all of it, first come, first served.
+    bool shuffle = true;
+    /// A receive gets any part of what has arrived, a send leaves in any parts.
+    bool short_reads = true;
+    /// Receives and sends move one octet at a time.
+    bool octet_by_octet = false;
+    InlineAnswers inline_answers = InlineAnswers::by_seed;
+    double reset_probability = 0;       ///< -ECONNRESET, of each receive and each part of a send
+    double file_error_probability = 0;  ///< -EIO; -ENOSPC of replace_file
+    double queue_full_probability = 0;  ///< -EAGAIN, of each operation that takes a helper thread
+    std::size_t window_octets = 16 * 1024;  ///< in transit, each direction of a connection
+    std::size_t descriptors_max = 100'000;  ///< -EMFILE beyond
+    bool lock_by_file = false;              ///< NFS: Request::lock locks `restante.lock`
+    bool reuse_inodes = false;              ///< ext4: a new file gets the number of the last one removed
+};
+
+/// Decides which operations fail, by plan first, then by dice.
+class SimFaults {
+public:
+    SimFaults(const SimOptions& options, SimRandom& random) : options_(options), random_(random) {}
+
+    /// Of the operations of `kind`, `skip` go on as they would, the next `count` end with `error`
+    /// (negative). For remove each Removal counts.
+    struct Plan {
+        Request::Kind kind;
+        int error;
+        unsigned count = 1;
+        unsigned skip = 0;
+    };
+    void plan(const Plan& plan) { plans_.push_back(plan); }
+
+    /// 0, or the error with which the next operation of `kind` ends.
+    int next(Request::Kind kind);
+    /// Whether the helper queue is full for an operation of `kind`.
+    bool is_queue_full(Request::Kind kind);
+
+private:
+    int planned(Request::Kind kind);
+
+    const SimOptions& options_;
+    SimRandom& random_;
+    std::vector<Plan> plans_;
+};
+
+}  // namespace restante::sim
