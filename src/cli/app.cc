@@ -40,7 +40,8 @@ struct Alias {
     std::string_view typed;
     std::string_view command;
 };
-constexpr Alias aliases[] = {{"-t", "check-config"}, {"--version", "version"}, {"-V", "version"}};
+constexpr Alias aliases[] = {
+    {"-t", "check-config"}, {"--version", "version"}, {"-V", "version"}, {"help", "--help"}};
 
 std::string root_help(const CLI::App& app) {
     constexpr std::size_t name_columns = 16;

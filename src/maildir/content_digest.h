@@ -1,5 +1,6 @@
 #pragma once
-/// Hashes that stand for a message where its name cannot: of names that are no unique-id, and of contents.
+/// Hashes that stand for a message where its name cannot: of names that are no unique-id, and of
+/// contents.
 
 #include <sha256.h>
 
@@ -32,8 +33,9 @@ private:
 /// Lower-case hex of the first `octets` octets.
 std::string hex_of(std::span<const std::uint8_t> hash, std::size_t octets);
 
-/// The unique-id of a message whose own id another message has: 'c' and 32 hex digits of its stored octets'
-/// hash; "-<ordinal>" follows when `ordinal` is not 0 (the same content occurs several times).
+/// The unique-id of a message whose own id another message has: 'c' and 32 hex digits of its stored
+/// octets' hash; "-<ordinal>" follows when `ordinal` is not 0 (the same content occurs several
+/// times).
 std::string content_unique_id(const ContentHash& hash, std::uint32_t ordinal);
 
 }  // namespace restante

@@ -1,6 +1,7 @@
 #pragma once
-/// `courierpop3dsizelist` beside the mail: what Courier's POP3 server called the messages of this maildrop.
-/// Versions 0 to 3. Read only. Its sizes are not used: they count every LF as two, in CRLF files too.
+/// `courierpop3dsizelist` beside the mail: what Courier's POP3 server called the messages of this
+/// maildrop. Versions 0 to 3. Read only. Its sizes are not used: they count every LF as two, in
+/// CRLF files too.
 
 #include <cstdint>
 #include <optional>
@@ -22,8 +23,9 @@ struct SizelistEntry {
 
 class CourierSizelist {
 public:
-    /// `text` is the whole file and must outlive the list. Bad lines are complaints, the others count; of two
-    /// lines with one name the later. A last line without its end is torn (Courier replaces the file as a whole).
+    /// `text` is the whole file and must outlive the list. Bad lines are complaints, the others
+    /// count; of two lines with one name the later. A last line without its end is torn (Courier
+    /// replaces the file as a whole).
     static CourierSizelist parse(std::string_view text);
 
     /// By `base`, a name up to its first ':'. nullptr: not listed. O(1).
@@ -43,8 +45,9 @@ private:
     ListComplaints complaints_;
 };
 
-/// The unique-id Courier shows: `UID<uid>-<uidvalidity>`, `UID<uid>`, or the base name with octets below 0x21,
-/// above 0x7E and `'`, `"`, `+` as `+XX`. Need not be a unique-id of RFC 1939 (too long).
+/// The unique-id Courier shows: `UID<uid>-<uidvalidity>`, `UID<uid>`, or the base name with octets
+/// below 0x21, above 0x7E and `'`, `"`, `+` as `+XX`. Need not be a unique-id of RFC 1939 (too
+/// long).
 std::string courier_unique_id(const SizelistEntry& entry);
 
 }  // namespace restante

@@ -58,9 +58,10 @@ bool DovecotUidlist::parse_header(std::string_view line) {
         layout_ = Layout::version_3;
         while (!line.empty()) {
             const std::string_view field = take_field(line, ' ');
-            if (field.starts_with('V'))
-                uidvalidity_ = parse_decimal<std::uint32_t>(field.substr(1));
-            if (field.starts_with('N')) next_uid = parse_decimal<std::uint32_t>(field.substr(1));
+            if (field.empty()) continue;
+            const auto number = parse_decimal<std::uint32_t>(field.substr(1));
+            if (field.front() == 'V') uidvalidity_ = number;
+            if (field.front() == 'N') next_uid = number;
         }
     }
     if (uidvalidity_ == 0) uidvalidity_.reset();

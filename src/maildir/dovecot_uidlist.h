@@ -1,6 +1,6 @@
 #pragma once
-/// `dovecot-uidlist` beside the mail: what a Dovecot that served this maildrop called its messages. Versions 1
-/// (also Courier's courierimapuiddb) and 3. Read only.
+/// `dovecot-uidlist` beside the mail: what a Dovecot that served this maildrop called its messages.
+/// Versions 1 (also Courier's courierimapuiddb) and 3. Read only.
 
 #include <cstdint>
 #include <optional>
@@ -23,20 +23,20 @@ struct UidlistEntry {
     std::string_view guid;  ///< `G`, empty = the base name is it
 };
 
-/// Everything that could be read of the file. Dovecot throws a damaged list away, and every unique-id with it;
-/// here each good line counts and each bad one is a complaint.
+/// Everything that could be read of the file. Dovecot throws a damaged list away, and every
+/// unique-id with it; here each good line counts and each bad one is a complaint.
 class DovecotUidlist {
 public:
-    /// `text` is the whole file and must outlive the list. A last line without its end (somebody appends right
-    /// now) counts when it is whole otherwise.
+    /// `text` is the whole file and must outlive the list. A last line without its end (somebody
+    /// appends right now) counts when it is whole otherwise.
     static DovecotUidlist parse(std::string_view text);
 
     /// Nothing when the header was not understood: no unique-id that contains it can be made.
     std::optional<std::uint32_t> uidvalidity() const { return uidvalidity_; }
     /// By `base`, a name up to its first ':'. nullptr: not listed. O(1).
     const UidlistEntry* find(std::string_view base) const;
-    /// By uid, ascending. Each uid and each base name occurs once: of two lines with one name the later counts
-    /// (the file was expunged and came back), of two with one uid the first.
+    /// By uid, ascending. Each uid and each base name occurs once: of two lines with one name the
+    /// later counts (the file was expunged and came back), of two with one uid the first.
     std::span<const UidlistEntry> entries() const { return entries_; }
     const ListComplaints& complaints() const { return complaints_; }
 

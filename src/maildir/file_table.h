@@ -13,8 +13,9 @@
 
 namespace restante {
 
-/// From base name and inode to a position in somebody's array. Constant time where names are unique, logarithmic
-/// in the number of files that share one. Names live elsewhere. Costs some 20 ns and 50 octets a file.
+/// From base name and inode to a position in somebody's array. Constant time where names are
+/// unique, logarithmic in the number of files that share one. Names live elsewhere. Costs some 20
+/// ns and 50 octets a file.
 class FileTable {
 public:
     explicit FileTable(std::size_t files_max);

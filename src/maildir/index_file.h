@@ -1,11 +1,12 @@
 #pragma once
-/// `restante.index`: what was learnt of a maildrop by listing and reading it, so that the next session need not.
-/// The octets of the file are the snapshot in memory. Nothing of it is needed but ids that only it remembers
-/// (unique_ids.h says which): a missing or damaged index is made again from the mail.
+/// `restante.index`: what was learnt of a maildrop by listing and reading it, so that the next
+/// session need not. The octets of the file are the snapshot in memory. Nothing of it is needed but
+/// ids that only it remembers (unique_ids.h says which): a missing or damaged index is made again
+/// from the mail.
 ///
-/// The file: header, message records of one size, retired ids, positions of stuffed dots, then all names and
-/// unique-ids (a unique-id that its name starts with is not stored again). Numbers are in host byte order,
-/// which is marked. XXH3-64 over everything.
+/// The file: header, message records of one size, retired ids, positions of stuffed dots, then all
+/// names and unique-ids (a unique-id that its name starts with is not stored again). Numbers are in
+/// host byte order, which is marked. XXH3-64 over everything.
 
 #include <cstddef>
 #include <cstdint>
@@ -44,7 +45,8 @@ struct FileIdentity {
     friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
 };
 
-/// Both absent, or device, inode, mtime and ctime agree: no name was added, removed or changed between them.
+/// Both absent, or device, inode, mtime and ctime agree: no name was added, removed or changed
+/// between them.
 bool same_folder(const FileIdentity& a, const FileIdentity& b);
 /// Both absent, or device, inode, size and mtime agree.
 bool same_file(const FileIdentity& a, const FileIdentity& b);
@@ -67,8 +69,8 @@ struct IndexTrust {
     friend bool operator==(const IndexTrust&, const IndexTrust&) = default;
 };
 
-/// An id that no message but the one with `inode` may have: its message is gone, but another with the same name
-/// is or was there. Inode 0: nobody may.
+/// An id that no message but the one with `inode` may have: its message is gone, but another with
+/// the same name is or was there. Inode 0: nobody may.
 struct RetiredId {
     std::string_view unique_id;
     std::uint64_t inode = 0;
@@ -89,13 +91,13 @@ struct IndexedMessage {
     std::uint64_t header_octets;
 };
 
-/// Immutable; may be shared between threads. Messages are in the order of their numbers. About 56 octets and
-/// the name a message.
+/// Immutable; may be shared between threads. Messages are in the order of their numbers. About 56
+/// octets and the name a message.
 class MaildropIndex {
 public:
-    /// nullptr: not an index of this version and machine, or damaged. Every offset is checked, so that even a
-    /// file made with malice and a right checksum is safe to use; names contain no '/' and no NUL, unique-ids
-    /// are unique-ids (but need not be unique).
+    /// nullptr: not an index of this version and machine, or damaged. Every offset is checked, so
+    /// that even a file made with malice and a right checksum is safe to use; names contain no '/'
+    /// and no NUL, unique-ids are unique-ids (but need not be unique).
     static std::shared_ptr<const MaildropIndex> decode(std::vector<char> file);
     /// What decode() takes.
     std::span<const char> encoded() const { return file_; }
@@ -163,8 +165,8 @@ private:
     std::uint64_t octets_ = 0;
 };
 
-/// Finds messages of an index by base name (FileTable): for a listing that is compared with its index, not for
-/// a session.
+/// Finds messages of an index by base name (FileTable): for a listing that is compared with its
+/// index, not for a session.
 class IndexLookup {
 public:
     explicit IndexLookup(std::shared_ptr<const MaildropIndex> index);

@@ -2,6 +2,8 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <type_traits>
 
@@ -19,27 +21,32 @@ constexpr std::size_t text_octets_max = UINT32_MAX;
 
 // What all octets of the text have in common; where it answers, no name or id has to be looked at.
 struct TextTraits {
-    bool may_be_ids = true;    // 0x21..0x7E
-    bool may_be_names = true;  // no '/', no NUL
+    bool may_be_ids;    // 0x21..0x7E
+    bool may_be_names;  // no '/', no NUL
 };
 
-// Blocks of a fixed length, which the compiler turns into vector code.
+// A block at a time, each of its octets by itself: the form that every compiler makes vector code
+// of.
 TextTraits traits_of(std::string_view text) {
     static constexpr std::size_t block_octets = 64;
-    std::uint8_t outside = 0;
-    std::uint8_t slash_or_nul = 0;
-    const auto look = [&](char c) {
+    std::array<std::uint8_t, block_octets> least;
+    std::array<std::uint8_t, block_octets> greatest{};
+    std::array<std::uint8_t, block_octets> slashes{};
+    least.fill(0xFF);
+    const auto look = [&](std::size_t lane, char c) {
         const auto octet = static_cast<std::uint8_t>(c);
-        outside |= static_cast<std::uint8_t>(octet - 0x21) > 0x7E - 0x21;
-        slash_or_nul |=
-            static_cast<std::uint8_t>(octet == '/') | static_cast<std::uint8_t>(octet == 0);
+        least[lane] = std::min(least[lane], octet);
+        greatest[lane] = std::max(greatest[lane], octet);
+        slashes[lane] |= static_cast<std::uint8_t>(octet == '/');
     };
     const std::size_t whole = text.size() / block_octets * block_octets;
     for (std::size_t block = 0; block < whole; block += block_octets) {
-        for (std::size_t at = 0; at < block_octets; ++at) look(text[block + at]);
+        for (std::size_t lane = 0; lane < block_octets; ++lane) look(lane, text[block + lane]);
     }
-    for (const char c : text.substr(whole)) look(c);
-    return {outside == 0, slash_or_nul == 0};
+    for (const char c : text.substr(whole)) look(0, c);
+    const bool any_slash = std::ranges::count(slashes, 0) != block_octets;
+    return {std::ranges::min(least) >= 0x21 && std::ranges::max(greatest) <= 0x7E,
+            std::ranges::min(least) > 0 && !any_slash};
 }
 
 template <class Record>

@@ -1,5 +1,6 @@
 #pragma once
-/// What the readers of other servers' lists share: lines, fields, and a bounded list of what was wrong.
+/// What the readers of other servers' lists share: lines, fields, and a bounded list of what was
+/// wrong.
 
 #include <charconv>
 #include <cstddef>
@@ -44,7 +45,8 @@ std::optional<Number> parse_decimal(std::string_view text) {
     return number;
 }
 
-/// Cuts `text` at its first `separator`: what precedes it is returned, what follows stays in `text`.
+/// Cuts `text` at its first `separator`: what precedes it is returned, what follows stays in
+/// `text`.
 inline std::string_view take_field(std::string_view& text, char separator) {
     const std::size_t end = text.find(separator);
     const std::string_view field = text.substr(0, end);
@@ -52,7 +54,8 @@ inline std::string_view take_field(std::string_view& text, char separator) {
     return field;
 }
 
-/// Cuts `text` at its last `separator`: what follows it is returned. Without one, nothing, and `text` stays.
+/// Cuts `text` at its last `separator`: what follows it is returned. Without one, nothing, and
+/// `text` stays.
 inline std::optional<std::string_view> take_last_field(std::string_view& text, char separator) {
     const std::size_t at = text.rfind(separator);
     if (at == std::string_view::npos) return std::nullopt;

@@ -29,8 +29,8 @@ std::string_view leading_number(std::string_view text) {
     return without_leading_zeros(text.substr(0, count_digits(text)));
 }
 
-// The digits after 'M' in "M123P4", "V801I2a4M123" ...: codes are an upper-case letter or '#' and a number, which
-// Postfix writes in hex.
+// The digits after 'M' in "M123P4", "V801I2a4M123" ...: codes are an upper-case letter or '#' and a
+// number, which Postfix writes in hex.
 std::string_view microseconds_code(std::string_view unique_part) {
     static constexpr std::string_view codes = "#XRIVPQ";
     while (!unique_part.empty()) {

@@ -13,8 +13,8 @@
 
 namespace restante {
 
-/// Open addressing, 8 octets a slot, at most half full. A position found is a candidate only: 32 bits of the
-/// hash agree, and the caller compares the string itself.
+/// Open addressing, 8 octets a slot, at most half full. A position found is a candidate only: 32
+/// bits of the hash agree, and the caller compares the string itself.
 class NameTable {
 public:
     /// For at most `positions_max` insertions.

@@ -33,6 +33,15 @@ constexpr VariableName variable_names[] = {
     {'g', "guid", Variable::guid},
 };
 
+std::string why_unknown(char letter) {
+    switch (letter) {
+        case 'm': return "%m (MD5 of an mbox message's headers) does not exist for Maildir";
+        case 'x': return "'x' is no modifier: hex is 'X' (and gives lower-case digits)";
+        default: break;
+    }
+    return "the variable '%" + std::string(1, letter) + "' is unknown: use %u, %v, %f or %g";
+}
+
 struct FilterName {
     std::string_view name;
     Step::Kind kind;
@@ -146,9 +155,8 @@ bool Compiler::read_widths(Piece& piece) {
     if (!read_width(width)) return false;
     if (rest_.starts_with('.')) {  // what was read is an offset
         rest_.remove_prefix(1);
-        if (width > 0)
-            piece.steps.push_back(
-                {from_end ? Step::Kind::keep_last : Step::Kind::skip_first, width});
+        const Step::Kind kind = from_end ? Step::Kind::keep_last : Step::Kind::skip_first;
+        if (width > 0) piece.steps.push_back({kind, width});
         pads = rest_.starts_with('0');
         if (rest_.starts_with('-')) return refuse("negative widths are not supported");
         if (!read_width(width)) return false;
@@ -181,14 +189,7 @@ bool Compiler::read_variable(Piece& piece) {
     if (rest_.starts_with('{')) return read_braces(piece);
     const char letter = rest_.front();
     const auto* known = std::ranges::find(variable_names, letter, &VariableName::letter);
-    if (known == std::end(variable_names)) {
-        if (letter == 'm')
-            return refuse("%m (MD5 of an mbox message's headers) does not exist for Maildir");
-        if (letter == 'x')
-            return refuse("'x' is no modifier: hex is 'X' (and gives lower-case digits)");
-        return refuse("the variable '%" + std::string(1, letter) +
-                      "' is unknown: use %u, %v, %f or %g");
-    }
+    if (known == std::end(variable_names)) return refuse(why_unknown(letter));
     piece.variable = known->variable;
     rest_.remove_prefix(1);
     return true;
@@ -243,8 +244,8 @@ bool Compiler::read_filter(std::string_view filter, Piece& piece) {
 bool Compiler::check_numbers(const Piece& piece) {
     bool is_decimal = is_number(piece.variable);
     for (const Step& step : piece.steps) {
-        if (step.kind == Step::Kind::hex && !is_decimal)
-            return refuse("hex of something that is not a number");
+        const bool is_hex = step.kind == Step::Kind::hex;
+        if (is_hex && !is_decimal) return refuse("hex of something that is not a number");
         is_decimal &= step.kind == Step::Kind::lower || step.kind == Step::Kind::upper ||
                       step.kind == Step::Kind::reverse;
     }

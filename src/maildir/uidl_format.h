@@ -1,5 +1,6 @@
 #pragma once
-/// `[pop3] dovecot_uidl_format`: the former configuration's pop3_uidl_format, in the syntax of Dovecot 2.3
+/// `[pop3] dovecot_uidl_format`: the former configuration's pop3_uidl_format, in the syntax of
+/// Dovecot 2.3
 /// ("%08Xu%08Xv") or 2.4 ("%{uid | hex(8)}%{uidvalidity | hex(8)}").
 
 #include <cstddef>
@@ -19,9 +20,9 @@ struct UidlValues {
     std::string_view guid;  ///< the list's; empty: the base name is it
 };
 
-/// Variables: uid (%u), uidvalidity (%v), filename (%f), guid (%g). 2.3: [offset.]width before the modifiers X M
-/// L U R, a width with a leading 0 pads and without one cuts, X gives lower-case hex. 2.4: filters hex(width),
-/// md5, hexlify, lower, upper. `%%` is '%'.
+/// Variables: uid (%u), uidvalidity (%v), filename (%f), guid (%g). 2.3: [offset.]width before the
+/// modifiers X M L U R, a width with a leading 0 pads and without one cuts, X gives lower-case
+/// hex. 2.4: filters hex(width), md5, hexlify, lower, upper. `%%` is '%'.
 class UidlFormat {
 public:
     /// Dovecot's default.

@@ -8,7 +8,8 @@ namespace restante {
 
 namespace {
 
-/// To be raised when the rules of derived ids change: ids kept in an index then stay only by policy.
+/// To be raised when the rules of derived ids change: ids kept in an index then stay only by
+/// policy.
 constexpr char rules_version = '1';
 
 }  // namespace

@@ -1,6 +1,6 @@
 #pragma once
-/// Which unique-id and which place a file should have, by its name and by the lists of former servers: without
-/// regard to other files (unique_ids.h) and to what an index remembers.
+/// Which unique-id and which place a file should have, by its name and by the lists of former
+/// servers: without regard to other files (unique_ids.h) and to what an index remembers.
 
 #include <compare>
 #include <cstdint>
@@ -21,8 +21,9 @@ struct UniqueIdPolicy {
     enum class Mode : std::uint8_t {
         automatic,  ///< a dovecot-uidlist, else a courierpop3dsizelist, else derived
         filename,   ///< the name up to ':' with everything; no list
-        dovecot,  ///< the dovecot-uidlist; without one, a format that needs a name only still applies
-        courier,  ///< the courierpop3dsizelist
+        dovecot,    ///< the dovecot-uidlist; without one, a format that needs a name only still
+                    ///< applies
+        courier,    ///< the courierpop3dsizelist
     };
     Mode mode = Mode::automatic;
     UidlFormat format;
@@ -44,8 +45,8 @@ struct WantedId {
     UniqueIdKind kind;    ///< derived or foreign
 };
 
-/// A message's place: those with a POP3 order of Dovecot's, ascending; those with a uid, ascending; the others
-/// by arrival. Views into the base name.
+/// A message's place: those with a POP3 order of Dovecot's, ascending; those with a uid, ascending;
+/// the others by arrival. Views into the base name.
 struct NumberKey {
     std::uint8_t rank;
     std::uint32_t number;  ///< order or uid

@@ -65,8 +65,8 @@ void UniqueIdAssignment::carry_retired_ids() {
 }
 
 void UniqueIdAssignment::retire(const RetiredId& retired) {
-    if (retired_inodes_.try_emplace(retired.unique_id, retired.inode).second)
-        retired_.push_back(retired);
+    const bool is_new = retired_inodes_.try_emplace(retired.unique_id, retired.inode).second;
+    if (is_new) retired_.push_back(retired);
 }
 
 bool UniqueIdAssignment::may_have(const Candidate& candidate, std::string_view id) const {
@@ -94,8 +94,8 @@ void UniqueIdAssignment::keep_known_ids() {
     }
 }
 
-// The message of the previous index that a candidate is: that in the same file, or, when inodes have changed (a
-// copy, a restored backup), the only one of its name.
+// The message of the previous index that a candidate is: that in the same file, or, when inodes
+// have changed (a copy, a restored backup), the only one of its name.
 std::optional<std::uint32_t> UniqueIdAssignment::known_as(const Candidate& candidate) {
     if (!same_policy_) return std::nullopt;
     if (candidate.previous || names_.name(candidate.base)->is_shared) return candidate.previous;
@@ -108,8 +108,8 @@ std::optional<std::uint32_t> UniqueIdAssignment::known_as(const Candidate& candi
     return name->position;
 }
 
-// A message with a content id once lost its name's id to another. Where that one is gone its id must not go to
-// this name again.
+// A message with a content id once lost its name's id to another. Where that one is gone its id
+// must not go to this name again.
 void UniqueIdAssignment::retire_lost_ids() {
     for (const Candidate& candidate : candidates_) {
         if (candidate.id.empty() || candidate.id_kind != UniqueIdKind::content) continue;
@@ -176,7 +176,8 @@ void UniqueIdAssignment::decide_by_name() {
     std::ranges::sort(digests_needed_);
 }
 
-// The previous index knows a message of this name that has a content id, or several messages, in other files.
+// The previous index knows a message of this name that has a content id, or several messages, in
+// other files.
 bool UniqueIdAssignment::was_twin(const Candidate& candidate) const {
     if (!same_policy_) return false;
     const std::optional<FileTable::Name> name = lookup_->name(candidate.base);
@@ -227,7 +228,8 @@ std::vector<UniqueIdAssignment::Contender> UniqueIdAssignment::contenders(
     return contending;
 }
 
-// After a move to another machine inodes tell nothing, but the content ids of that name's messages do.
+// After a move to another machine inodes tell nothing, but the content ids of that name's messages
+// do.
 void UniqueIdAssignment::keep_known_content_ids(std::span<const Contender> contending) {
     if (!same_policy_) return;
     std::uint32_t ordinal = 0;
@@ -293,8 +295,8 @@ void UniqueIdAssignment::add_retired_ids(AssignedIds& assigned, std::string& tex
     std::size_t unclaimed = 0;
     for (auto retired = retired_.rbegin(); retired != retired_.rend(); ++retired) {
         if (taken_.contains(retired->unique_id)) continue;  // its message came back
-        if (!claimed.contains(retired->unique_id) && ++unclaimed > unclaimed_retired_ids_max)
-            continue;
+        const bool is_claimed = claimed.contains(retired->unique_id);
+        if (!is_claimed && ++unclaimed > unclaimed_retired_ids_max) continue;
         kept.push_back(*retired);
     }
     std::ranges::reverse(kept);

@@ -1,11 +1,13 @@
 #pragma once
 /// Which unique-id each message of a maildrop has, and in which order they come.
 ///
-/// Without an index everything here is a function of what is on disk: file names, the lists of former servers
-/// and, where two files claim one id, their contents. Only an index remembers
+/// Without an index everything here is a function of what is on disk: file names, the lists of
+/// former servers and, where two files claim one id, their contents. Only an index remembers
 /// - the id a message got before a list appeared, changed or vanished;
-/// - which of several files with one name had its id first, when it is not the one with the smallest hash;
-/// - that an id belonged to a message that is gone while another file with its name is left (RetiredId);
+/// - which of several files with one name had its id first, when it is not the one with the
+/// smallest hash;
+/// - that an id belonged to a message that is gone while another file with its name is left
+/// (RetiredId);
 /// - which of several messages with the same octets has which ordinal.
 
 #include <cstdint>
@@ -38,8 +40,8 @@ struct AssignedMessage {
     std::uint32_t id_at;
     std::uint8_t id_octets;
     UniqueIdKind id_kind;
-    /// The message of the previous index in the same file (base name and inode), whatever its policy: its octets
-    /// hold while the file's size does.
+    /// The message of the previous index in the same file (base name and inode), whatever its
+    /// policy: its octets hold while the file's size does.
     std::optional<std::uint32_t> previous;
 };
 
@@ -70,19 +72,20 @@ private:
     NameTable positions_;
 };
 
-/// In two steps, because some ids need contents: construct, read the files that digests_needed() names
-/// (normally none), finish(). A file that turns out to be gone: leave it out and start again. O(n log n).
+/// In two steps, because some ids need contents: construct, read the files that digests_needed()
+/// names (normally none), finish(). A file that turns out to be gone: leave it out and start again.
+/// O(n log n).
 class UniqueIdAssignment {
 public:
-    /// Everything given must outlive it. At most indexed_messages_max files. Of files with the same base name
-    /// and inode one counts: the last in cur/, else the last.
+    /// Everything given must outlive it. At most indexed_messages_max files. Of files with the same
+    /// base name and inode one counts: the last in cur/, else the last.
     UniqueIdAssignment(const UniqueIdPolicy& policy, const UniqueIdSources& sources,
                        std::span<const ScannedFile> files);
 
     /// Positions in the files given, ascending.
     std::span<const std::uint32_t> digests_needed() const { return digests_needed_; }
-    /// Once, last; digests[i] is of the file digests_needed()[i]. Every id is one of RFC 1939 §7, no two are
-    /// the same.
+    /// Once, last; digests[i] is of the file digests_needed()[i]. Every id is one of RFC 1939 §7,
+    /// no two are the same.
     AssignedIds finish(std::span<const ContentHash> digests);
 
 private:
@@ -135,8 +138,7 @@ private:
     std::unordered_map<std::string_view, std::uint64_t> retired_inodes_;
     IdSet taken_;
     TextArena content_ids_;
-    std::optional<NameTable>
-        previous_ids_;  // unique-id -> position in previous_; made when first needed
+    std::optional<NameTable> previous_ids_;  // positions in previous_; made when first needed
 };
 
 }  // namespace restante

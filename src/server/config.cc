@@ -208,6 +208,26 @@ std::string DocumentReader::suggestion(std::string_view typed, bool is_table,
     return {};
 }
 
+/// The first line that begins with [ or [[ but not with the name of a table after it: toml++ 3.3 aborts
+/// on these (parse_key() asserts what the file must bring). Such lines are legal within arrays of arrays
+/// and texts of several lines, which no key takes.
+std::optional<FilePosition> bad_table_header(std::string_view text) {
+    constexpr std::string_view blanks = " \t\r\v\f";
+    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // byte order mark
+    for (std::uint32_t line = 1; !text.empty(); ++line) {
+        const std::string_view whole = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(text.size(), whole.size() + 1));
+        std::size_t at = std::min(whole.find_first_not_of(blanks), whole.size());
+        if (at == whole.size() || whole[at] != '[') continue;
+        at += whole.substr(at).starts_with("[[") ? 2 : 1;
+        at = std::min(whole.find_first_not_of(" \t", at), whole.size());
+        const char first = at < whole.size() ? whole[at] : '\0';
+        const bool is_name = is_short_name({&first, 1}) || first == '"' || first == '\'';
+        if (!is_name) return FilePosition{line, static_cast<std::uint32_t>(at + 1)};
+    }
+    return std::nullopt;
+}
+
 std::string syntax_error(std::string_view description) {
     constexpr std::string_view preamble = "Error while parsing ";
     if (description.starts_with(preamble)) description.remove_prefix(preamble.size());
@@ -220,6 +240,10 @@ std::string syntax_error(std::string_view description) {
 
 ConfigDocument read_document(std::string_view text, Findings& findings) {
     ConfigDocument document;
+    if (const std::optional<FilePosition> bad = bad_table_header(text)) {
+        findings.add(*bad, "TOML: table header: expected the name of a table");
+        return document;
+    }
     try {
         const toml::table root = toml::parse(text);
         DocumentReader(document, findings).read(root, "", "");

@@ -204,10 +204,13 @@ void SimFileSystem::settle_names(SimInode& directory, SimRandom& random) {
     const bool is_mixed = undone < directory.before.size() || directory.has_other_changes;
     directory.before.clear();
     directory.has_other_changes = false;
-    if (undone == 0) return;
-    if (is_mixed) return touch(directory);
-    directory.modified = directory.synced_modified;
-    directory.changed = directory.synced_changed;
+    if (undone > 0 && is_mixed) touch(directory);
+    if (undone > 0 && !is_mixed) {
+        directory.modified = directory.synced_modified;
+        directory.changed = directory.synced_changed;
+    }
+    directory.synced_modified = directory.modified;
+    directory.synced_changed = directory.changed;
 }
 
 void SimFileSystem::tear(SimInode& file, SimRandom& random) {

@@ -34,8 +34,8 @@ private:
 /// to a client that does not read, is at most `window` octets each.
 class SimConnection {
 public:
-    SimConnection(const SocketAddress& peer, const SocketAddress& local, std::size_t window)
-        : peer(peer), local(local), window_(window) {}
+    SimConnection(const SocketAddress& client, const SocketAddress& server, std::size_t window)
+        : peer(client), local(server), window_(window) {}
 
     const SocketAddress peer;
     const SocketAddress local;

@@ -39,7 +39,8 @@ public:
     void remove(std::uint64_t inode) {
         std::erase_if(files, [inode](const File& file) { return file.inode == inode; });
     }
-    /// Unique-ids in number order, as a client sees them; what was learnt is the next opening's index.
+    /// Unique-ids in number order, as a client sees them; what was learnt is the next opening's
+    /// index.
     std::vector<std::string> open() {
         std::vector<std::string> ids;
         for (const auto& [id, file] : open_files()) ids.push_back(id);

@@ -1,0 +1,282 @@
+#include "sim/sim_kernel.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <expected>
+#include <utility>
+#include <vector>
+
+#include "base/assert.h"
+
+namespace restante::sim {
+namespace {
+
+SocketAddress address_of(std::string_view text) {
+    const std::expected<SocketAddress, std::string> address = SocketAddress::parse(text);
+    ASSERT(address.has_value());
+    return *address;
+}
+
+}  // namespace
+
+const SimKernel::Descriptor& SimKernel::descriptor(int fd) const {
+    const auto found = descriptors_.find(fd);
+    ASSERT(found != descriptors_.end());
+    return found->second;
+}
+
+SimListener& SimKernel::listener(int fd) const {
+    const Descriptor& socket = descriptor(fd);
+    ASSERT(socket.listener != nullptr);
+    return *socket.listener;
+}
+
+SimConnection& SimKernel::connection(const Operation& operation) const {
+    const Descriptor& socket = descriptor(operation.request.fd);
+    ASSERT(socket.connection != nullptr);
+    return *socket.connection;
+}
+
+InodeRef SimKernel::inode(int fd) const {
+    if (fd == AT_FDCWD) return files_.root();
+    const Descriptor& file = descriptor(fd);
+    ASSERT(file.inode != nullptr);
+    return file.inode;
+}
+
+std::int64_t SimKernel::add(Descriptor descriptor) {
+    if (!has_room()) return -EMFILE;
+    descriptors_.emplace(next_fd_, std::move(descriptor));
+    return next_fd_++;
+}
+
+bool SimKernel::is_ready(const Operation& operation) const {
+    using Kind = Request::Kind;
+    switch (operation.request.kind) {
+        case Kind::accept: return !listener(operation.request.fd).waiting.empty();
+        case Kind::receive: return connection(operation).is_receive_ready();
+        case Kind::send: return connection(operation).is_send_ready();
+        case Kind::sleep: return false;
+        default: return true;
+    }
+}
+
+bool SimKernel::is_whole_send_ready(const Operation& operation) const {
+    return connection(operation).send_room() >= operation.request.source.size();
+}
+
+std::int64_t SimKernel::carry_out(Operation& operation) {
+    using Kind = Request::Kind;
+    const Request& request = operation.request;
+    switch (request.kind) {
+        case Kind::accept:
+        case Kind::receive:
+        case Kind::send:
+        case Kind::shutdown:
+        case Kind::sleep: return carry_out_network(operation);
+        case Kind::remove: return remove(request);
+        default: break;
+    }
+    const int fault = faults_.next(request.kind);
+    return fault != 0 ? fault : carry_out_file(request);
+}
+
+std::int64_t SimKernel::carry_out_network(Operation& operation) {
+    using Kind = Request::Kind;
+    const Request& request = operation.request;
+    if (!is_ready(operation)) return would_block;
+    const int fault = faults_.next(request.kind);
+    if (fault == -ECONNRESET) connection(operation).reset(random_.coin());
+    if (fault != 0) return fault;
+    switch (request.kind) {
+        case Kind::accept: return accept(request);
+        case Kind::receive: return receive(operation);
+        case Kind::send: return send(operation);
+        case Kind::shutdown: connection(operation).finish_sending(); return 0;
+        default: return would_block;
+    }
+}
+
+std::int64_t SimKernel::carry_out_file(const Request& request) {
+    using Kind = Request::Kind;
+    switch (request.kind) {
+        case Kind::open: return open(request);
+        case Kind::status: *request.file_status = inode(request.fd)->status(files_.device()); return 0;
+        case Kind::status_at: return status_at(request);
+        case Kind::read: return read(request);
+        case Kind::write: return write(request);
+        case Kind::lock: return lock(request);
+        case Kind::list_directory: return list(request);
+        case Kind::sync: return files_.sync(inode(request.fd));
+        case Kind::replace_file:
+            return files_.replace_file(inode(request.fd), request.name,
+                                       std::string(request.source.data(), request.source.size()));
+        case Kind::offload: request.work->run(); return 0;
+        default: break;
+    }
+    ASSERT(!"carried out elsewhere");
+    std::unreachable();
+}
+
+std::int64_t SimKernel::accept(const Request& request) {
+    if (!has_room()) return -EMFILE;
+    SimListener& from = listener(request.fd);
+    Descriptor accepted;
+    accepted.connection = std::move(from.waiting.front());
+    from.waiting.pop_front();
+    *request.peer = accepted.connection->peer;
+    *request.local = accepted.connection->local;
+    return add(std::move(accepted));
+}
+
+std::size_t SimKernel::part_of(std::size_t octets) {
+    if (options_.octet_by_octet) return std::min<std::size_t>(octets, 1);
+    if (!options_.short_reads || octets <= 1) return octets;
+    return random_.coin() ? octets : static_cast<std::size_t>(1 + random_.below(octets));
+}
+
+std::int64_t SimKernel::receive(Operation& operation) {
+    const std::span<char> target = operation.request.target;
+    return connection(operation).receive(target.first(part_of(target.size())));
+}
+
+std::int64_t SimKernel::send(Operation& operation) {
+    const std::span<const char> source = operation.request.source;
+    SimConnection& to = connection(operation);
+    const std::size_t left = source.size() - static_cast<std::size_t>(operation.progress);
+    const std::size_t part = part_of(std::min({left, to.send_room(), options_.window_octets}));
+    const std::int64_t sent = to.send({source.data() + operation.progress, part});
+    if (sent < 0) return sent;
+    operation.progress += part;
+    return operation.progress == source.size() ? static_cast<std::int64_t>(source.size()) : would_block;
+}
+
+std::int64_t SimKernel::open(const Request& request) {
+    if (!has_room()) return -EMFILE;
+    const std::string_view path = request.name;
+    if (path.starts_with('/') && request.fd != AT_FDCWD) return -EXDEV;
+    std::expected<InodeRef, int> opened = files_.open(inode(request.fd), path, request.open_what);
+    if (!opened) return opened.error();
+    Descriptor file;
+    file.inode = std::move(*opened);
+    return add(std::move(file));
+}
+
+std::int64_t SimKernel::status_at(const Request& request) {
+    const bool is_absolute = std::string_view(request.name).starts_with('/');
+    const std::expected<InodeRef, int> found =
+        files_.walk(is_absolute ? files_.root() : inode(request.fd), request.name);
+    if (!found) return found.error();
+    *request.file_status = (*found)->status(files_.device());
+    return 0;
+}
+
+std::int64_t SimKernel::read(const Request& request) {
+    const InodeRef file = inode(request.fd);
+    if (file->kind == InodeKind::directory) return -EISDIR;
+    return static_cast<std::int64_t>(file->content.read(request.offset, request.target));
+}
+
+std::int64_t SimKernel::write(const Request& request) {
+    written_[request.fd].append(request.source.data(), request.source.size());
+    return static_cast<std::int64_t>(request.source.size());
+}
+
+std::int64_t SimKernel::lock(const Request& request) {
+    const InodeRef directory = inode(request.fd);
+    if (!options_.lock_by_file) return lock_with(request.fd, directory);
+    std::expected<InodeRef, int> file = files_.open_or_create(directory, "restante.lock");
+    if (!file) return file.error();
+    Descriptor lock_file;
+    lock_file.inode = *file;
+    const std::int64_t opened = add(std::move(lock_file));
+    if (opened < 0) return opened;
+    const std::int64_t locked = lock_with(static_cast<int>(opened), *file);
+    if (locked == 0) return opened;
+    close(static_cast<int>(opened));
+    return locked;
+}
+
+std::int64_t SimKernel::lock_with(int fd, const InodeRef& inode) {
+    if (inode->lock_holder != not_locked && inode->lock_holder != fd) return -EWOULDBLOCK;
+    inode->lock_holder = fd;
+    descriptors_.at(fd).locked = inode;
+    return 0;
+}
+
+std::int64_t SimKernel::list(const Request& request) {
+    const InodeRef directory = inode(request.fd);
+    if (directory->kind != InodeKind::directory) return -ENOTDIR;
+    request.listing->clear();
+    std::vector<const std::pair<const std::string, InodeRef>*> entries;
+    for (const auto& entry : directory->entries) entries.push_back(&entry);
+    for (std::size_t left = entries.size(); options_.shuffle && left > 1; --left) {
+        std::swap(entries[left - 1], entries[random_.below(left)]);
+    }
+    for (const auto* entry : entries) {
+        request.listing->add(entry->first, entry->second->number, entry->second->file_kind());
+    }
+    return 0;
+}
+
+std::int64_t SimKernel::remove(const Request& request) {
+    for (Removal& removal : request.removals) {
+        const int fault = faults_.next(Request::Kind::remove);
+        removal.result = fault != 0 ? fault : files_.remove(inode(removal.directory), removal);
+    }
+    return 0;
+}
+
+int SimKernel::listen(std::string_view address) {
+    Descriptor socket;
+    socket.listener = std::make_shared<SimListener>(SimListener{address_of(address), {}});
+    const std::int64_t fd = add(std::move(socket));
+    ASSERT(fd >= 0);
+    return static_cast<int>(fd);
+}
+
+Client SimKernel::connect(int fd, std::string_view peer) {
+    const auto found = descriptors_.find(fd);
+    const bool is_listening = found != descriptors_.end() && found->second.listener != nullptr;
+    const SocketAddress local = is_listening ? found->second.listener->address : SocketAddress();
+    auto connection = std::make_shared<SimConnection>(address_of(peer), local, options_.window_octets);
+    if (is_listening) {
+        found->second.listener->waiting.push_back(connection);
+    } else {
+        connection->reset(true);
+    }
+    return Client(std::move(connection));
+}
+
+int SimKernel::open_sink() {
+    const std::int64_t fd = add({});
+    ASSERT(fd >= 0);
+    return static_cast<int>(fd);
+}
+
+void SimKernel::close(int fd) {
+    if (fd < first_fd_) return;
+    const auto found = descriptors_.find(fd);
+    ASSERT(found != descriptors_.end());
+    Descriptor& closing = found->second;
+    if (closing.connection != nullptr) closing.connection->close_by_server();
+    if (closing.listener != nullptr) {
+        for (const auto& waiting : closing.listener->waiting) waiting->reset(true);
+    }
+    if (closing.locked != nullptr) closing.locked->lock_holder = not_locked;
+    descriptors_.erase(found);
+}
+
+void SimKernel::restart() {
+    for (auto& [fd, descriptor] : descriptors_) {
+        if (descriptor.connection != nullptr) descriptor.connection->reset(true);
+        if (descriptor.listener == nullptr) continue;
+        for (const auto& waiting : descriptor.listener->waiting) waiting->reset(true);
+    }
+    descriptors_.clear();
+    first_fd_ = next_fd_;
+}
+
+}  // namespace restante::sim
