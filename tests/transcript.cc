@@ -97,7 +97,8 @@ private:
     }
 
     std::string comment(std::string_view text) {
-        if (!is_in_dialogue() && transcript_.messages.empty()) transcript_.sources.emplace_back(text);
+        if (!is_in_dialogue() && transcript_.messages.empty())
+            transcript_.sources.emplace_back(text);
         return "";
     }
 
@@ -289,7 +290,8 @@ private:
             const std::string_view word = text.substr(0, text.find(' '));
             const std::optional<std::uint32_t> number = message_number(word);
             if (!number) return "no such message";
-            if (!transcript_.left.empty() && *number <= transcript_.left.back()) return "not ascending";
+            if (!transcript_.left.empty() && *number <= transcript_.left.back())
+                return "not ascending";
             transcript_.left.push_back(*number);
             text = trimmed(text.substr(word.size()));
         }

@@ -77,11 +77,11 @@ struct Transcript {
     std::string name;                  ///< of the file, without ".pop3"
     std::vector<std::string> sources;  ///< the comment lines at its top
     std::string password{standard_password};
-    bool has_maildrop = true;          ///< false: there is no directory yet
+    bool has_maildrop = true;  ///< false: there is no directory yet
     std::vector<StoredMessage> messages;
-    std::vector<Setting> settings;     ///< over the defaults of transcripts/README.md
+    std::vector<Setting> settings;                  ///< over the defaults of transcripts/README.md
     std::vector<std::uint32_t> removals_that_fail;  ///< message-numbers (fault: remove)
-    std::vector<Step> steps;           ///< the first is an `open`
+    std::vector<Step> steps;                        ///< the first is an `open`
     /// Messages there at the end, ascending, by number; one that arrived has the next number.
     std::vector<std::uint32_t> left;
 };

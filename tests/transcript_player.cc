@@ -5,6 +5,19 @@
 
 namespace restante_test {
 
+namespace {
+
+/// Of the dialogue that a failure shows: its end.
+constexpr std::size_t shown_octets_max = 4096;
+
+std::string end_of(const std::string& text) {
+    if (text.size() <= shown_octets_max) return text;
+    const std::size_t line_end = text.find('\n', text.size() - shown_octets_max);
+    return line_end == text.npos ? "" : "...\n" + text.substr(line_end + 1);
+}
+
+}  // namespace
+
 Player::Player(const Transcript& transcript, Pace pace, Md5Hex md5_hex)
     : transcript_(transcript), pace_(pace), md5_hex_(std::move(md5_hex)) {}
 
@@ -12,8 +25,9 @@ std::string Player::failure() const {
     if (!failure_.empty()) return failure_;
     for (const auto& [number, connection] : connections_) {
         if (connection.octets.empty()) continue;
-        return dialogue_ + "the server sent more on connection " + std::to_string(number) + ": " +
-               escaped(connection.octets);
+        return transcript_.name + ".pop3:\n" + end_of(dialogue_) +
+               "the server sent more on connection " + std::to_string(number) + ": " +
+               escaped(connection.octets.substr(0, shown_octets_max));
     }
     return "";
 }
@@ -110,10 +124,11 @@ void Player::server_closed(std::uint32_t number) {
 void Player::fail(std::string_view reason) {
     if (is_over()) return;
     failure_ = transcript_.name + ".pop3:" + std::to_string(step().source_line) + ": " +
-               std::string(reason) + "\n" + dialogue_;
+               std::string(reason) + "\n" + end_of(dialogue_);
     const auto connection = connections_.find(current_);
     if (connection != connections_.end() && !connection->second.octets.empty()) {
-        failure_ += "unmatched: " + escaped(connection->second.octets) + "\n";
+        const std::string unmatched = connection->second.octets.substr(0, shown_octets_max);
+        failure_ += "unmatched: " + escaped(unmatched) + "\n";
     }
 }
 
@@ -152,7 +167,9 @@ bool Player::match_step() {
 
 bool Player::match_line(const Step& step, std::string_view line) {
     const bool is_seen = seen_.contains(std::string(line));
-    if (!step.pattern.matches(line)) {
+    if (line.find('\n') != line.npos) {
+        fail("expected CRLF, got a bare LF in `" + escaped(line) + "`");
+    } else if (!step.pattern.matches(line)) {
         fail("expected `" + step.pattern.text() + "`, got `" + escaped(line) + "`");
     } else if (step.novelty == Novelty::fresh && is_seen) {
         fail("expected a new line, got `" + escaped(line) + "` again");
@@ -164,7 +181,8 @@ bool Player::match_line(const Step& step, std::string_view line) {
 
 bool Player::match_close(const Connection& connection) {
     if (!connection.octets.empty()) {
-        fail("expected the server to close without a word, got `" + escaped(connection.octets) + "`");
+        fail("expected the server to close without a word, got `" + escaped(connection.octets) +
+             "`");
         return false;
     }
     if (connection.is_closed_by_server) dialogue_ += "S closes\n";

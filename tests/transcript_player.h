@@ -31,16 +31,23 @@ enum class Pace : std::uint8_t {
 };
 
 enum class ActionKind : std::uint8_t {
-    connect, send, receive, close, wait, outside_remove, outside_flag, outside_deliver,
+    connect,
+    send,
+    receive,
+    close,
+    wait,
+    outside_remove,
+    outside_flag,
+    outside_deliver,
 };
 
 /// Fields that the kind does not name are empty.
 struct Action {
     ActionKind kind;
-    std::uint32_t connection = 0;  ///< connect, send, receive, close: from 1
-    std::uint32_t number = 0;      ///< outside_remove, outside_flag: the message
-    std::string octets{};          ///< send, outside_deliver
-    std::string file_name{};       ///< outside_deliver
+    std::uint32_t connection = 0;      ///< connect, send, receive, close: from 1
+    std::uint32_t number = 0;          ///< outside_remove, outside_flag: the message
+    std::string octets{};              ///< send, outside_deliver
+    std::string file_name{};           ///< outside_deliver
     std::chrono::seconds duration{0};  ///< wait
 };
 

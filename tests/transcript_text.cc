@@ -33,7 +33,8 @@ bool append_repetition(std::string_view& rest, std::string& octets) {
     if (star == rest.npos || end == rest.npos) return false;
     const std::optional<std::size_t> count = number_in(rest.substr(star + 1, end - star - 1), 10);
     const std::optional<std::string> text = unescaped(rest.substr(0, star));
-    if (!count || !text || *count * std::max<std::size_t>(text->size(), 1) > repetition_octets_max) {
+    if (!count || !text ||
+        *count * std::max<std::size_t>(text->size(), 1) > repetition_octets_max) {
         return false;
     }
     for (std::size_t time = 0; time < *count; ++time) octets += *text;
@@ -105,7 +106,8 @@ bool Pattern::matches(std::string_view line) const {
 
 std::string Pattern::text() const {
     std::string text = escaped(pieces_.front());
-    for (std::size_t index = 1; index < pieces_.size(); ++index) text += "*" + escaped(pieces_[index]);
+    for (std::size_t index = 1; index < pieces_.size(); ++index)
+        text += "*" + escaped(pieces_[index]);
     return text;
 }
 
@@ -116,13 +118,14 @@ std::string generated_message(std::uint64_t octets) {
     std::string message;
     std::uint64_t left = octets;
     const std::string head = "Subject: " + std::to_string(octets) + " octets\n\n";
-    if (octets >= head.size() + 2) {
+    const std::uint64_t head_octets = head.size() + 2;
+    if (octets >= head_octets && octets != head_octets + 1) {  // no line has one octet
         message = head;
-        left -= head.size() + 2;
+        left -= head_octets;
     }
     while (left >= 2) {
         std::uint64_t line_octets = std::min(left, line_octets_max);
-        if (left - line_octets == 1) --line_octets;  // no line has one octet
+        if (left - line_octets == 1) --line_octets;
         message += letters.substr(0, line_octets - 2);
         message += '\n';
         left -= line_octets;

@@ -31,8 +31,11 @@ std::string hex_of(std::span<const std::uint8_t> hash, std::size_t octets) {
 }
 
 std::string content_unique_id(const ContentHash& hash, std::uint32_t ordinal) {
-    std::string id = "c" + hex_of(hash, unique_id_hash_octets);
-    if (ordinal != 0) id += "-" + std::to_string(ordinal);
+    std::string id(1, 'c');
+    id += hex_of(hash, unique_id_hash_octets);
+    if (ordinal == 0) return id;
+    id += '-';
+    id += std::to_string(ordinal);
     return id;
 }
 

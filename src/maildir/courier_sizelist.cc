@@ -96,8 +96,11 @@ const SizelistEntry* CourierSizelist::find(std::string_view base) const {
 
 std::string courier_unique_id(const SizelistEntry& entry) {
     if (entry.uid == 0) return escaped_base_name(entry.base);
-    std::string id = "UID" + std::to_string(entry.uid);
-    if (entry.uidvalidity != 0) id += "-" + std::to_string(entry.uidvalidity);
+    std::string id = "UID";
+    id += std::to_string(entry.uid);
+    if (entry.uidvalidity == 0) return id;
+    id += '-';
+    id += std::to_string(entry.uidvalidity);
     return id;
 }
 

@@ -1,7 +1,5 @@
 #include "maildir/index_file.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <cstring>
 #include <type_traits>

@@ -1,12 +1,10 @@
 #include "maildir/index_layout.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <type_traits>
 
+#include "maildir/checksum.h"
 #include "maildir/index_file.h"
 #include "maildir/maildir_name.h"
 #include "pop3/limits.h"
@@ -25,28 +23,29 @@ struct TextTraits {
     bool may_be_names;  // no '/', no NUL
 };
 
-// A block at a time, each of its octets by itself: the form that every compiler makes vector code
-// of.
+// A block at a time, each of its octets by itself, in plain arrays: so that it becomes vector code,
+// with assertions in the standard library too.
 TextTraits traits_of(std::string_view text) {
-    static constexpr std::size_t block_octets = 64;
-    std::array<std::uint8_t, block_octets> least;
-    std::array<std::uint8_t, block_octets> greatest{};
-    std::array<std::uint8_t, block_octets> slashes{};
-    least.fill(0xFF);
-    const auto look = [&](std::size_t lane, char c) {
-        const auto octet = static_cast<std::uint8_t>(c);
+    static constexpr std::size_t lanes = 64;
+    std::uint8_t least[lanes];
+    std::uint8_t greatest[lanes] = {};
+    std::uint8_t slashes[lanes] = {};
+    std::ranges::fill(least, 0xFF);
+    const auto* octets = reinterpret_cast<const std::uint8_t*>(text.data());
+    const auto look = [&](std::size_t lane, std::uint8_t octet) {
         least[lane] = std::min(least[lane], octet);
         greatest[lane] = std::max(greatest[lane], octet);
         slashes[lane] |= static_cast<std::uint8_t>(octet == '/');
     };
-    const std::size_t whole = text.size() / block_octets * block_octets;
-    for (std::size_t block = 0; block < whole; block += block_octets) {
-        for (std::size_t lane = 0; lane < block_octets; ++lane) look(lane, text[block + lane]);
+    const std::size_t whole = text.size() / lanes * lanes;
+    for (std::size_t block = 0; block < whole; block += lanes) {
+        for (std::size_t lane = 0; lane < lanes; ++lane) look(lane, octets[block + lane]);
     }
-    for (const char c : text.substr(whole)) look(0, c);
-    const bool any_slash = std::ranges::count(slashes, 0) != block_octets;
-    return {std::ranges::min(least) >= 0x21 && std::ranges::max(greatest) <= 0x7E,
-            std::ranges::min(least) > 0 && !any_slash};
+    for (std::size_t at = whole; at < text.size(); ++at) look(0, octets[at]);
+    const bool any_slash = std::ranges::max(slashes) != 0;
+    const std::uint8_t least_of_all = std::ranges::min(least);
+    return {least_of_all >= 0x21 && std::ranges::max(greatest) <= 0x7E,
+            least_of_all > 0 && !any_slash};
 }
 
 template <class Record>
@@ -143,7 +142,7 @@ bool Contents::are_dots_valid(const MessageRecord& record) const {
 }  // namespace
 
 std::uint64_t checksum_of(std::span<const char> file) {
-    return XXH3_64bits(file.data() + checksummed_from, file.size() - checksummed_from);
+    return checksum64(file.subspan(checksummed_from));
 }
 
 std::optional<Header> checked_header(std::span<const char> file) {

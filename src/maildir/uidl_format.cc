@@ -63,7 +63,12 @@ std::string_view trimmed(std::string_view text) {
     return text;
 }
 
-std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+std::string quoted(std::string_view text) {
+    std::string in_quotes(1, '\'');
+    in_quotes += text;
+    in_quotes += '\'';
+    return in_quotes;
+}
 
 /// Reads a format from left to right; the first thing not understood ends it.
 class Compiler {

@@ -8,20 +8,13 @@ namespace {
 
 constexpr CommandRow commands[] = {
     // keyword, verb, in authorization, in transaction, arguments min, max, takes the rest
-    {"APOP", Verb::apop, true, false, 2, 2, false},
-    {"AUTH", Verb::auth, true, false, 0, 2, false},
-    {"CAPA", Verb::capa, true, true, 0, 0, false},
-    {"DELE", Verb::dele, false, true, 1, 1, false},
-    {"LIST", Verb::list, false, true, 0, 1, false},
-    {"NOOP", Verb::noop, false, true, 0, 0, false},
-    {"PASS", Verb::pass, true, false, 1, 1, true},
-    {"QUIT", Verb::quit, true, true, 0, 0, false},
-    {"RETR", Verb::retr, false, true, 1, 1, false},
-    {"RSET", Verb::rset, false, true, 0, 0, false},
-    {"STAT", Verb::stat, false, true, 0, 0, false},
-    {"TOP", Verb::top, false, true, 2, 2, false},
-    {"UIDL", Verb::uidl, false, true, 0, 1, false},
-    {"USER", Verb::user, true, false, 1, 1, true},
+    {"APOP", Verb::apop, true, false, 2, 2, false}, {"AUTH", Verb::auth, true, false, 0, 2, false},
+    {"CAPA", Verb::capa, true, true, 0, 0, false},  {"DELE", Verb::dele, false, true, 1, 1, false},
+    {"LIST", Verb::list, false, true, 0, 1, false}, {"NOOP", Verb::noop, false, true, 0, 0, false},
+    {"PASS", Verb::pass, true, false, 1, 1, true},  {"QUIT", Verb::quit, true, true, 0, 0, false},
+    {"RETR", Verb::retr, false, true, 1, 1, false}, {"RSET", Verb::rset, false, true, 0, 0, false},
+    {"STAT", Verb::stat, false, true, 0, 0, false}, {"TOP", Verb::top, false, true, 2, 2, false},
+    {"UIDL", Verb::uidl, false, true, 0, 1, false}, {"USER", Verb::user, true, false, 1, 1, true},
 };
 
 constexpr char upper(char octet) {
@@ -65,9 +58,7 @@ bool split_arguments(const CommandRow& row, std::string_view rest, Command& comm
 
 }  // namespace
 
-std::span<const CommandRow> command_table() {
-    return commands;
-}
+std::span<const CommandRow> command_table() { return commands; }
 
 const CommandRow* find_command(std::string_view keyword) {
     for (const CommandRow& row : commands) {

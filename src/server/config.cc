@@ -10,6 +10,17 @@
 #include <optional>
 #include <utility>
 
+namespace restante {
+
+/// toml++ 3.3 asserts what only the file can break: "[}" is enough. That is an error of the file, and
+/// must neither end the process nor, with assertions compiled out, be undefined.
+struct AssertionOfToml {};
+
+[[noreturn]] static void throw_assertion_of_toml() { throw AssertionOfToml{}; }
+
+}  // namespace restante
+
+#define TOML_ASSERT(condition) ((condition) ? void() : restante::throw_assertion_of_toml())
 #include <toml++/toml.h>
 
 #include "base/fd.h"
@@ -208,26 +219,6 @@ std::string DocumentReader::suggestion(std::string_view typed, bool is_table,
     return {};
 }
 
-/// The first line that begins with [ or [[ but not with the name of a table after it: toml++ 3.3 aborts
-/// on these (parse_key() asserts what the file must bring). Such lines are legal within arrays of arrays
-/// and texts of several lines, which no key takes.
-std::optional<FilePosition> bad_table_header(std::string_view text) {
-    constexpr std::string_view blanks = " \t\r\v\f";
-    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // byte order mark
-    for (std::uint32_t line = 1; !text.empty(); ++line) {
-        const std::string_view whole = text.substr(0, text.find('\n'));
-        text.remove_prefix(std::min(text.size(), whole.size() + 1));
-        std::size_t at = std::min(whole.find_first_not_of(blanks), whole.size());
-        if (at == whole.size() || whole[at] != '[') continue;
-        at += whole.substr(at).starts_with("[[") ? 2 : 1;
-        at = std::min(whole.find_first_not_of(" \t", at), whole.size());
-        const char first = at < whole.size() ? whole[at] : '\0';
-        const bool is_name = is_short_name({&first, 1}) || first == '"' || first == '\'';
-        if (!is_name) return FilePosition{line, static_cast<std::uint32_t>(at + 1)};
-    }
-    return std::nullopt;
-}
-
 std::string syntax_error(std::string_view description) {
     constexpr std::string_view preamble = "Error while parsing ";
     if (description.starts_with(preamble)) description.remove_prefix(preamble.size());
@@ -238,17 +229,47 @@ std::string syntax_error(std::string_view description) {
     return sentence;
 }
 
+/// Whether parsing `text` breaks an assertion of toml++.
+bool breaks_assertion(std::string_view text) {
+    try {
+        const toml::table ignored = toml::parse(text);
+        return false;
+    } catch (const toml::parse_error&) {
+        return false;
+    } catch (const AssertionOfToml&) {
+        return true;
+    }
+}
+
+/// The octet of `text` that breaks an assertion of toml++: the parser reads it forward only, so all
+/// beginnings of the text that include it break one, and no shorter one does.
+FilePosition place_of_assertion(std::string_view text) {
+    std::size_t good = 0;
+    std::size_t bad = text.size();
+    while (bad - good > 1) {
+        const std::size_t middle = good + (bad - good) / 2;
+        (breaks_assertion(text.substr(0, middle)) ? bad : good) = middle;
+    }
+    const std::string_view before = text.substr(0, good);
+    const std::size_t newline = before.rfind('\n');
+    const std::size_t line_start = newline == std::string_view::npos ? 0 : newline + 1;
+    const auto is_code_point = [](char c) {
+        return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    };
+    return {static_cast<std::uint32_t>(1 + std::ranges::count(before, '\n')),
+            static_cast<std::uint32_t>(
+                1 + std::ranges::count_if(before.substr(line_start), is_code_point))};
+}
+
 ConfigDocument read_document(std::string_view text, Findings& findings) {
     ConfigDocument document;
-    if (const std::optional<FilePosition> bad = bad_table_header(text)) {
-        findings.add(*bad, "TOML: table header: expected the name of a table");
-        return document;
-    }
     try {
         const toml::table root = toml::parse(text);
         DocumentReader(document, findings).read(root, "", "");
     } catch (const toml::parse_error& error) {
         findings.add(position_of(error.source()), syntax_error(error.description()));
+    } catch (const AssertionOfToml&) {
+        findings.add(place_of_assertion(text), "TOML: this cannot stand here");
     }
     std::ranges::stable_sort(document.tables, {}, &ConfigTable::at);
     return document;

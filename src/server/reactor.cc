@@ -39,17 +39,25 @@ Reactor::Reactor(const SessionService& service, ReactorLog& log, std::vector<Han
 Reactor::~Reactor() = default;
 
 void Reactor::run() {
+    start();
+    while (!is_finished()) {
+        service_.ring.turn();
+        after_turn();
+    }
+}
+
+void Reactor::start() {
     for (Listening& listening : listeners_) {
         listening.is_running = true;
         listening.loop.start(
             [](void* ended) { static_cast<Listening*>(ended)->is_running = false; }, &listening);
     }
-    while (!is_finished()) {
-        service_.ring.turn();
-        obey_stop();
-        log_.flush();
-        if (is_drained() && drain_timer_ != nullptr) service_.ring.cancel(*drain_timer_);
-    }
+}
+
+void Reactor::after_turn() {
+    obey_stop();
+    log_.flush();
+    if (is_drained() && drain_timer_ != nullptr) service_.ring.cancel(*drain_timer_);
 }
 
 void Reactor::stop() {

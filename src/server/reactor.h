@@ -32,6 +32,12 @@ public:
 
     /// Serves until it was stopped and its sessions have ended.
     void run();
+    // What run() is made of, for who turns the ring himself.
+    void start();
+    /// To be called after each turn of the ring.
+    void after_turn();
+    /// It was stopped, its sessions have ended and its log is written.
+    bool is_finished() const;
     /// Any thread. The first call drains: no new connections, those not logged in are closed, the
     /// others have drain_timeout to end. The second ends them at once; an UPDATE under way is
     /// finished.
@@ -54,7 +60,6 @@ private:
     void begin_drain();
     void interrupt_sessions(bool logged_in_too);
     bool is_drained() const;
-    bool is_finished() const;
 
     const SessionService service_;
     ReactorLog& log_;

@@ -25,6 +25,7 @@
 #include "maildir/maildir_store.h"
 #include "net/listener.h"
 #include "ring/uring_ring.h"
+#include "server/policies.h"
 #include "server/privileges.h"
 #include "server/reactor.h"
 #include "server/signals.h"
@@ -116,48 +117,16 @@ void ReactorThread::serve(Ring& ring) {
     end_.all.wait();
 }
 
-SessionPolicy session_policy(const Config& config) {
-    const auto offers = [&config](std::string_view mechanism) {
-        return std::ranges::find(config.auth.mechanisms, mechanism) != config.auth.mechanisms.end();
-    };
-    return {.hostname = config.hostname,
-            .allow_cleartext = config.auth.allow_cleartext,
-            .apop = config.pop3.apop,
-            .plain = offers("PLAIN"),
-            .login = offers("LOGIN"),
-            .login_timeout = config.limits.login_timeout,
-            .idle_timeout = config.limits.idle_timeout,
-            .failed_delay = config.limits.failed_delay,
-            .failed_delay_max = config.limits.failed_delay_max};
-}
-
-UniqueIdPolicy::Mode unique_id_mode(UniqueIdMode mode) {
-    switch (mode) {
-        case UniqueIdMode::automatic: return UniqueIdPolicy::Mode::automatic;
-        case UniqueIdMode::filename: return UniqueIdPolicy::Mode::filename;
-        case UniqueIdMode::dovecot: return UniqueIdPolicy::Mode::dovecot;
-        case UniqueIdMode::courier: return UniqueIdPolicy::Mode::courier;
-    }
-    ASSERT(!"a UniqueIdMode");
-}
-
 /// The mail root itself may be a symbolic link; nothing beneath it may.
-std::string with_real_root(const std::string& path_template, const std::string& root) {
-    const std::unique_ptr<char, decltype(&std::free)> real(::realpath(root.c_str(), nullptr),
+Config with_real_root(const Config& config) {
+    Config real = config;
+    const std::expected<MaildropPath, std::string> path = MaildropPath::parse(config.storage.maildir);
+    if (!path || path->root() == "/") return real;
+    const std::unique_ptr<char, decltype(&std::free)> root(::realpath(path->root().c_str(), nullptr),
                                                            &std::free);
-    if (real == nullptr || root == "/") return path_template;  // missing: each login says so
-    return real.get() + path_template.substr(root.size());
-}
-
-std::expected<StoreOptions, std::string> store_options(const Config& config) {
-    std::expected<MaildropPath, std::string> path = MaildropPath::parse(config.storage.maildir);
-    if (path) path = MaildropPath::parse(with_real_root(config.storage.maildir, path->root()));
-    if (!path) return std::unexpected("[storage] maildir: " + path.error());
-    std::expected<UidlFormat, std::string> format =
-        UidlFormat::compile(config.pop3.dovecot_uidl_format);
-    if (!format) return std::unexpected("[pop3] dovecot_uidl_format: " + format.error());
-    return StoreOptions{
-        *path, {unique_id_mode(config.pop3.unique_id), *format}, config.pop3.durable};
+    if (root == nullptr) return real;  // missing: each login says so
+    real.storage.maildir = root.get() + config.storage.maildir.substr(path->root().size());
+    return real;
 }
 
 /// File systems whose cached answers never wait for another machine.
@@ -303,7 +272,7 @@ std::expected<void, std::string> run_server(const Config& config,
     if (std::expected<void, std::string> dropped = drop_privileges(config.storage.user); !dropped) {
         return std::unexpected(dropped.error());
     }
-    std::expected<StoreOptions, std::string> store = store_options(config);
+    std::expected<StoreOptions, std::string> store = store_options(with_real_root(config));
     if (!store) return std::unexpected(store.error());
     const bool local = is_local(store->path.root());
     HelperPool helpers(default_helper_sizes());

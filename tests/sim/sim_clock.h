@@ -11,8 +11,8 @@ class SimClock {
 public:
     Instant now() const { return now_; }
     WallTime wall_time() const { return wall_time_; }
-    /// What a kernel before 6.13 stamps on files: wall time at the last tick (250 Hz). Two changes within
-    /// one tick cannot be told apart.
+    /// What a kernel before 6.13 stamps on files: wall time at the last tick (250 Hz). Two changes
+    /// within one tick cannot be told apart.
     WallTime file_time() const {
         return {wall_time_.nanoseconds - wall_time_.nanoseconds % tick.count()};
     }

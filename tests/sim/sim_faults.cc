@@ -2,7 +2,15 @@
 
 #include <cerrno>
 
+#include "base/assert.h"
+
 namespace restante::sim {
+
+void SimFaults::plan(const Plan& plan) {
+    ASSERT(plan.error < 0);
+    ASSERT(plan.count >= 1);
+    plans_.push_back(plan);
+}
 
 int SimFaults::next(Request::Kind kind) {
     const int error = planned(kind);
@@ -17,7 +25,8 @@ int SimFaults::next(Request::Kind kind) {
         case Kind::list_directory:
         case Kind::remove:
         case Kind::sync: return random_.chance(options_.file_error_probability) ? -EIO : 0;
-        case Kind::replace_file: return random_.chance(options_.file_error_probability) ? -ENOSPC : 0;
+        case Kind::replace_file:
+            return random_.chance(options_.file_error_probability) ? -ENOSPC : 0;
         case Kind::accept:
         case Kind::shutdown:
         case Kind::sleep:

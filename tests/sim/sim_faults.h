@@ -29,7 +29,7 @@ struct SimOptions {
     std::size_t window_octets = 16 * 1024;  ///< in transit, each direction of a connection
     std::size_t descriptors_max = 100'000;  ///< -EMFILE beyond
     bool lock_by_file = false;              ///< NFS: Request::lock locks `restante.lock`
-    bool reuse_inodes = false;              ///< ext4: a new file gets the number of the last one removed
+    bool reuse_inodes = false;  ///< ext4: a new file gets the number of the last one removed
 };
 
 /// Decides which operations fail, by plan first, then by dice.
@@ -45,7 +45,7 @@ public:
         unsigned count = 1;
         unsigned skip = 0;
     };
-    void plan(const Plan& plan) { plans_.push_back(plan); }
+    void plan(const Plan& plan);
 
     /// 0, or the error with which the next operation of `kind` ends.
     int next(Request::Kind kind);

@@ -48,7 +48,8 @@ std::uint64_t SimFileSystem::inode_number() {
     return number;
 }
 
-std::expected<InodeRef, int> SimFileSystem::walk(const InodeRef& start, std::string_view path) const {
+std::expected<InodeRef, int> SimFileSystem::walk(const InodeRef& start,
+                                                 std::string_view path) const {
     if (path.empty()) return std::unexpected(-ENOENT);
     InodeRef at = start;
     for (;;) {
@@ -72,7 +73,8 @@ std::expected<InodeRef, int> SimFileSystem::open(const InodeRef& start, std::str
     const SimInode& inode = **found;
     if (inode.kind == InodeKind::link) return std::unexpected(-ELOOP);
     if (inode.open_error != 0) return std::unexpected(inode.open_error);
-    if (what == Request::Open::file && inode.kind != InodeKind::regular) return std::unexpected(-EINVAL);
+    if (what == Request::Open::file && inode.kind != InodeKind::regular)
+        return std::unexpected(-EINVAL);
     if (what == Request::Open::directory && inode.kind != InodeKind::directory) {
         return std::unexpected(-ENOTDIR);
     }
@@ -104,7 +106,8 @@ int SimFileSystem::sync(const InodeRef& inode) {
     return 0;
 }
 
-int SimFileSystem::replace_file(const InodeRef& directory, std::string_view name, std::string content) {
+int SimFileSystem::replace_file(const InodeRef& directory, std::string_view name,
+                                std::string content) {
     ASSERT(name.find('/') == std::string_view::npos);
     if (!has_power_) return -EIO;
     if (read_only_) return -EROFS;
@@ -119,7 +122,8 @@ int SimFileSystem::replace_file(const InodeRef& directory, std::string_view name
     return 0;
 }
 
-std::expected<InodeRef, int> SimFileSystem::open_or_create(const InodeRef& directory, std::string_view name) {
+std::expected<InodeRef, int> SimFileSystem::open_or_create(const InodeRef& directory,
+                                                           std::string_view name) {
     std::expected<InodeRef, int> found = open(directory, name, Request::Open::file);
     if (found || found.error() != -ENOENT) return found;
     if (!has_power_) return std::unexpected(-EIO);
@@ -158,13 +162,19 @@ void SimFileSystem::set_entry(const Place& place, InodeRef inode) {
 void SimFileSystem::set_entry_unsynced(const Place& place, InodeRef inode) {
     SimInode& directory = *place.directory;
     const auto former = directory.entries.find(place.name);
-    directory.before.try_emplace(place.name, former == directory.entries.end() ? nullptr : former->second);
+    directory.before.try_emplace(place.name,
+                                 former == directory.entries.end() ? nullptr : former->second);
     if (inode == nullptr) {
         directory.entries.erase(place.name);
     } else {
         directory.entries[place.name] = std::move(inode);
     }
     touch(directory);
+}
+
+void SimFileSystem::lose_power_after(std::uint64_t changes) {
+    ASSERT(changes >= 1);
+    changes_left_ = changes;
 }
 
 void SimFileSystem::count_change() {
@@ -185,16 +195,19 @@ void SimFileSystem::settle(SimInode& inode, SimRandom& random) {
     for (const auto& [name, entry] : inode.entries) settle(*entry, random);
 }
 
-// The directory's times go back with its names, as they share a transaction of the journal. Where some names
-// went back and others did not, nothing that was ever recorded of the directory may look current.
+// The directory's times go back with its names, as they share a transaction of the journal. Where
+// some names went back and others did not, nothing that was ever recorded of the directory may look
+// current.
 void SimFileSystem::settle_names(SimInode& directory, SimRandom& random) {
     std::size_t undone = 0;
     for (auto& [name, former] : directory.before) {
         if (random.coin()) continue;
         ++undone;
         const auto entry = directory.entries.find(name);
-        const bool was_written = entry != directory.entries.end() && !entry->second->is_content_synced;
-        if (was_written && random.coin()) directory.entries[name + ".tmp"] = entry->second;  // not yet renamed
+        const bool was_written =
+            entry != directory.entries.end() && !entry->second->is_content_synced;
+        if (was_written && random.coin())
+            directory.entries[name + ".tmp"] = entry->second;  // not yet renamed
         if (former == nullptr) {
             directory.entries.erase(name);
         } else {
@@ -220,7 +233,9 @@ void SimFileSystem::tear(SimInode& file, SimRandom& random) {
     switch (random.below(3)) {
         case 0: return;
         case 1: text.resize(kept); break;
-        default: std::fill(text.begin() + static_cast<std::ptrdiff_t>(kept), text.end(), '\0'); break;
+        default:
+            std::fill(text.begin() + static_cast<std::ptrdiff_t>(kept), text.end(), '\0');
+            break;
     }
     file.content = std::move(text);
 }

@@ -1,6 +1,6 @@
 #pragma once
-/// A simulated disk: what the server asks of it, what other programs (played by tests) do to it, and what
-/// is left after a power cut.
+/// A simulated disk: what the server asks of it, what other programs (played by tests) do to it,
+/// and what is left after a power cut.
 
 #include <cstdint>
 #include <expected>
@@ -18,15 +18,15 @@
 
 namespace restante::sim {
 
-/// Paths are absolute. Changes by other programs are on stable storage at once; the server's only when
-/// synced. Links are never followed, not even on the way (fstatat would; a mail root behind a link is no
-/// case for the simulator).
+/// Paths are absolute. Changes by other programs are on stable storage at once; the server's only
+/// when synced. Links are never followed, not even on the way (fstatat would; a mail root behind a
+/// link is no case for the simulator).
 class SimFileSystem {
 public:
     /// `reuse_inodes`: a new file gets the number of the last file that ended.
     SimFileSystem(SimClock& clock, bool reuse_inodes);
 
-    // Other programs; that a path is there, or is free, is asserted.
+    // Other programs; that a path they need is there is asserted.
     /// With what leads to it; may be there.
     void make_directory(std::string_view path);
     /// A new file under its own inode number, in place of the one that had the name.
@@ -46,7 +46,7 @@ public:
     // Misfortunes.
     /// Opening it fails with `error` (negative); 0: opens again.
     void set_open_error(std::string_view path, int error);
-    void set_full(bool full) { full_ = full; }                 ///< -ENOSPC
+    void set_full(bool full) { full_ = full; }                      ///< -ENOSPC
     void set_read_only(bool read_only) { read_only_ = read_only; }  ///< -EROFS
     void set_device(std::uint64_t device) { device_ = device; }     ///< mounted anew
     void set_modified(std::string_view path, WallTime time);
@@ -56,7 +56,7 @@ public:
     std::string read_file(std::string_view path) const;
     std::vector<std::string> list(std::string_view path) const;  ///< sorted
     FileStatus status(std::string_view path) const;
-    /// Name `path` for the server: nullptr where nothing is.
+    /// nullptr where nothing is.
     InodeRef find(std::string_view path) const;
 
     // The server; errors are negative. `root` stands for AT_FDCWD.
@@ -64,7 +64,8 @@ public:
     std::uint64_t device() const { return device_; }
     /// What `path` names beneath `start`; a link as last component is what it names.
     std::expected<InodeRef, int> walk(const InodeRef& start, std::string_view path) const;
-    std::expected<InodeRef, int> open(const InodeRef& start, std::string_view path, Request::Open what) const;
+    std::expected<InodeRef, int> open(const InodeRef& start, std::string_view path,
+                                      Request::Open what) const;
     int remove(const InodeRef& directory, const Removal& removal);
     int sync(const InodeRef& inode);
     int replace_file(const InodeRef& directory, std::string_view name, std::string content);
@@ -75,10 +76,10 @@ public:
     /// Changes (each remove, sync and replace_file that succeeded) made by the server so far.
     std::uint64_t changes() const { return changes_; }
     /// Power is lost just after `changes` more (>= 1): later ones fail and change nothing.
-    void lose_power_after(std::uint64_t changes) { changes_left_ = changes; }
+    void lose_power_after(std::uint64_t changes);
     bool has_lost_power() const { return !has_power_; }
-    /// Power returns. Of what was not synced, each name is as before or as after, and content is whole, cut
-    /// off or zeros, all by `random`.
+    /// Power returns. Of what was not synced, each name is as before or as after, and content is
+    /// whole, cut off or zeros, all by `random`.
     void restore_power(SimRandom& random);
 
 private:

@@ -15,7 +15,8 @@ constexpr std::uint64_t directory_octets = 4096;
 
 std::size_t SimContent::read(std::uint64_t offset, std::span<char> target) const {
     if (offset >= octets_) return 0;
-    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(target.size(), octets_ - offset));
+    const auto count =
+        static_cast<std::size_t>(std::min<std::uint64_t>(target.size(), octets_ - offset));
     if (generator_) {
         generator_(offset, target.first(count));
     } else {

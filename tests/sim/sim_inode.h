@@ -58,7 +58,8 @@ struct SimInode {
 
     // What a power cut may undo.
     bool is_content_synced = true;
-    /// Names that the server changed since the directory was synced, and what each was (null: not there).
+    /// Names that the server changed since the directory was synced, and what each was (null: not
+    /// there).
     std::map<std::string, InodeRef> before;
     WallTime synced_modified;
     WallTime synced_changed;

@@ -103,7 +103,9 @@ std::int64_t SimKernel::carry_out_file(const Request& request) {
     using Kind = Request::Kind;
     switch (request.kind) {
         case Kind::open: return open(request);
-        case Kind::status: *request.file_status = inode(request.fd)->status(files_.device()); return 0;
+        case Kind::status:
+            *request.file_status = inode(request.fd)->status(files_.device());
+            return 0;
         case Kind::status_at: return status_at(request);
         case Kind::read: return read(request);
         case Kind::write: return write(request);
@@ -150,7 +152,8 @@ std::int64_t SimKernel::send(Operation& operation) {
     const std::int64_t sent = to.send({source.data() + operation.progress, part});
     if (sent < 0) return sent;
     operation.progress += part;
-    return operation.progress == source.size() ? static_cast<std::int64_t>(source.size()) : would_block;
+    return operation.progress == source.size() ? static_cast<std::int64_t>(source.size())
+                                               : would_block;
 }
 
 std::int64_t SimKernel::open(const Request& request) {
@@ -241,7 +244,8 @@ Client SimKernel::connect(int fd, std::string_view peer) {
     const auto found = descriptors_.find(fd);
     const bool is_listening = found != descriptors_.end() && found->second.listener != nullptr;
     const SocketAddress local = is_listening ? found->second.listener->address : SocketAddress();
-    auto connection = std::make_shared<SimConnection>(address_of(peer), local, options_.window_octets);
+    auto connection =
+        std::make_shared<SimConnection>(address_of(peer), local, options_.window_octets);
     if (is_listening) {
         found->second.listener->waiting.push_back(connection);
     } else {

@@ -1,6 +1,6 @@
 #pragma once
-/// The simulated kernel: carries out one Request at a time on descriptors, connections and the disk. When, in
-/// which order and with what luck is decided by SimRing.
+/// The simulated kernel: carries out one Request at a time on descriptors, connections and the
+/// disk. When, in which order and with what luck is decided by SimRing.
 
 #include <cstddef>
 #include <cstdint>

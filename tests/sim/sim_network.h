@@ -1,5 +1,6 @@
 #pragma once
-/// Simulated TCP: listeners, connections, and the client at the other end of each, whom a test plays.
+/// Simulated TCP: listeners, connections, and the client at the other end of each, whom a test
+/// plays.
 
 #include <cstddef>
 #include <cstdint>
@@ -30,8 +31,8 @@ private:
     std::size_t head_ = 0;
 };
 
-/// One connection, both ends. The client's kernel is without bounds; what is in transit to the server, and
-/// to a client that does not read, is at most `window` octets each.
+/// One connection, both ends. The client's kernel is without bounds; what is in transit to the
+/// server, and to a client that does not read, is at most `window` octets each.
 class SimConnection {
 public:
     SimConnection(const SocketAddress& client, const SocketAddress& server, std::size_t window)
@@ -47,14 +48,14 @@ public:
     bool is_send_ready() const { return send_room() > 0; }
     /// Octets that a send would take now; SIZE_MAX where it would fail.
     std::size_t send_room() const;
-    /// At most send_room() octets. A client that is gone takes the first send like any other and answers
-    /// it with a reset.
+    /// At most send_room() octets. A client that is gone takes the first send like any other and
+    /// answers it with a reset.
     std::int64_t send(std::string_view octets);
     void finish_sending() { server_finished_ = true; }
     /// As Linux does it: a reset where the client's octets were not all read, else an ordinary end.
     void close_by_server();
-    /// Either side, or a router on the way, has given up. `lose_arrived`: nor are octets readable that had
-    /// arrived before.
+    /// Either side, or a router on the way, has given up. `lose_arrived`: nor are octets readable
+    /// that had arrived before.
     void reset(bool lose_arrived);
 
     // The client's end: see Client.
@@ -92,18 +93,21 @@ struct SimListener {
     std::deque<std::shared_ptr<SimConnection>> waiting;
 };
 
-/// The test's end of a connection; a value, and copies are the same client. Reads all by itself unless told
-/// otherwise. Ends only when told to.
+/// The test's end of a connection; a value, and copies are the same client. Reads all by itself
+/// unless told otherwise. Ends only when told to.
 class Client {
 public:
-    explicit Client(std::shared_ptr<SimConnection> connection) : connection_(std::move(connection)) {}
+    explicit Client(std::shared_ptr<SimConnection> connection)
+        : connection_(std::move(connection)) {}
 
     void send(std::string_view octets) { connection_->send_by_client(octets); }
     /// All octets so far, or those since the last take_received().
     const std::string& received() const { return connection_->received(); }
     std::string take_received() { return std::exchange(connection_->received(), {}); }
     /// From now on octets go to `sink` and not to received(): gigabytes in bounded memory.
-    void set_sink(std::function<void(std::string_view)> sink) { connection_->set_sink(std::move(sink)); }
+    void set_sink(std::function<void(std::string_view)> sink) {
+        connection_->set_sink(std::move(sink));
+    }
 
     /// Sends no more, reads on (FIN).
     void finish() { connection_->finish_by_client(); }

@@ -100,7 +100,9 @@ void SimFileSystem::set_modified(std::string_view path, WallTime time) {
     inode->changed = clock_.file_time();
 }
 
-std::string SimFileSystem::read_file(std::string_view path) const { return must_find(path)->content.text(); }
+std::string SimFileSystem::read_file(std::string_view path) const {
+    return must_find(path)->content.text();
+}
 
 std::vector<std::string> SimFileSystem::list(std::string_view path) const {
     std::vector<std::string> names;
@@ -108,6 +110,8 @@ std::vector<std::string> SimFileSystem::list(std::string_view path) const {
     return names;
 }
 
-FileStatus SimFileSystem::status(std::string_view path) const { return must_find(path)->status(device_); }
+FileStatus SimFileSystem::status(std::string_view path) const {
+    return must_find(path)->status(device_);
+}
 
 }  // namespace restante::sim

@@ -13,7 +13,8 @@ constexpr Duration reboot_time = std::chrono::minutes(1);
 /// Kinds that a deadline or a cancellation can end; others run to their end.
 bool can_end_early(Request::Kind kind) {
     using Kind = Request::Kind;
-    return kind == Kind::accept || kind == Kind::receive || kind == Kind::send || kind == Kind::sleep;
+    return kind == Kind::accept || kind == Kind::receive || kind == Kind::send ||
+           kind == Kind::sleep;
 }
 
 bool is_on_descriptor(const Request& request, int fd) {
@@ -83,9 +84,9 @@ void SimRing::cancel(Operation& operation) {
 }
 
 void SimRing::close(int fd) {
-    const bool is_busy = std::any_of(in_flight_.begin(), in_flight_.end(), [fd](const Entry& entry) {
-        return is_on_descriptor(entry.operation->request, fd);
-    });
+    const bool is_busy = std::any_of(
+        in_flight_.begin(), in_flight_.end(),
+        [fd](const Entry& entry) { return is_on_descriptor(entry.operation->request, fd); });
     ASSERT(!is_busy);
     kernel_.close(fd);
 }
@@ -105,8 +106,8 @@ void SimRing::turn() {
     run_ready();
 }
 
-// Completions may submit, cancel and close, and destroy their own operation; what is submitted meanwhile has
-// to wait for a later turn.
+// Completions may submit, cancel and close, and destroy their own operation; what is submitted
+// meanwhile has to wait for a later turn.
 bool SimRing::run_ready() {
     std::vector<Operation*> ready;
     for (const Entry& entry : in_flight_) {
@@ -148,9 +149,9 @@ std::int64_t SimRing::outcome(const Entry& entry) {
 }
 
 void SimRing::complete(Operation& operation, std::int64_t result) {
-    const auto entry = std::find_if(in_flight_.begin(), in_flight_.end(), [&operation](const Entry& candidate) {
-        return candidate.operation == &operation;
-    });
+    const auto entry = std::find_if(
+        in_flight_.begin(), in_flight_.end(),
+        [&operation](const Entry& candidate) { return candidate.operation == &operation; });
     ASSERT(entry != in_flight_.end());
     operation.result = result;
     operation.in_flight = false;
@@ -163,8 +164,8 @@ void SimRing::complete(Operation& operation, std::int64_t result) {
 // FNV-1a.
 void SimRing::record(const Operation& operation, std::uint64_t number) {
     const auto time = static_cast<std::uint64_t>(now().time_since_epoch().count());
-    for (const std::uint64_t fact : {static_cast<std::uint64_t>(operation.request.kind), number, time,
-                                     static_cast<std::uint64_t>(operation.result)}) {
+    for (const std::uint64_t fact : {static_cast<std::uint64_t>(operation.request.kind), number,
+                                     time, static_cast<std::uint64_t>(operation.result)}) {
         for (int shift = 0; shift < 64; shift += 8) {
             trace_hash_ = (trace_hash_ ^ ((fact >> shift) & 0xFF)) * 1099511628211u;
         }

@@ -1,6 +1,6 @@
 #pragma once
-/// A whole simulated world behind Ring: network, disk, clock, helper threads, randomness; one thread, no real
-/// system call. The same seed and the same test give the same run.
+/// A whole simulated world behind Ring: network, disk, clock, helper threads, randomness; one
+/// thread, no real system call. The same seed and the same test give the same run.
 ///
 ///     SimRing ring({.seed = 7});
 ///     ring.files().make_directory("/var/vmail/mrose/new");
@@ -40,8 +40,8 @@ public:
     void submit(Operation& operation) override;
     void cancel(Operation& operation) override;
     void close(int fd) override;
-    /// Runs what is ready; where nothing is, advances the clock to the next deadline and runs what that made
-    /// ready; where there is none, does nothing. Nor does it after a power cut.
+    /// Runs what is ready; where nothing is, advances the clock to the next deadline and runs what
+    /// that made ready; where there is none, does nothing. Nor does it after a power cut.
     void turn() override;
     void wake() override { woken_ = true; }
     Instant now() const override { return clock_.now(); }
@@ -72,18 +72,19 @@ public:
 
     // Misfortunes, besides those of SimOptions and SimFileSystem.
     void plan_fault(const SimFaults::Plan& plan) { faults_.plan(plan); }
-    /// Power is lost just after the n-th change to the disk from now (n >= 1; each Removal, each sync and each
-    /// replace_file counts): nothing completes from then on.
+    /// Power is lost just after the n-th change to the disk from now (n >= 1; each Removal, each
+    /// sync and each replace_file counts): nothing completes from then on.
     void crash_after(std::uint64_t changes) { files_.lose_power_after(changes); }
     bool has_crashed() const { return files_.has_lost_power(); }
     /// Changes to the disk so far.
     std::uint64_t changes() const { return files_.changes(); }
-    /// After a crash: ends whatever is in flight, and whatever that starts, with -EIO (files), -ECANCELED
-    /// (network, time) or -EAGAIN (offload), so that coroutines can end; the disk does not change. False:
-    /// they go on and on.
+    /// After a crash: ends whatever is in flight, and whatever that starts, with -EIO (files),
+    /// -ECANCELED (network, time) or -EAGAIN (offload), so that coroutines can end; the disk does
+    /// not change. False: they go on and on.
     bool drain_after_crash(std::size_t rounds = 1000);
-    /// After the drain: a minute later the machine is up again. Every connection is reset and every descriptor
-    /// gone; handles from before may still be destroyed. The disk is what SimFileSystem says of un-synced data.
+    /// After the drain: a minute later the machine is up again. Every connection is reset and every
+    /// descriptor gone; handles from before may still be destroyed. The disk is what SimFileSystem
+    /// says of un-synced data.
     void restart();
 
     // Looking.

@@ -327,6 +327,13 @@ TEST_CASE("an error of TOML syntax has its place") {
     CHECK(error_of(std::string_view("\0", 1)).starts_with("11:1: TOML: "));
 }
 
+TEST_CASE("what breaks an assertion of the TOML library is an error with its place") {
+    CHECK(error_of("[}\n") == "11:2: TOML: this cannot stand here");
+    CHECK(error_of("# \xC3\xA9\n  [[=]]\n") == "12:5: TOML: this cannot stand here");
+    CHECK(error_of("[pop3]\n\"\xC3\xA9\" = [\n 1, }]\n") == "13:5: TOML: this cannot stand here");
+    CHECK(errors_of("[\n") == "/etc/r/f.toml:1:2: TOML: this cannot stand here");
+}
+
 TEST_CASE("what this version does not have is refused by name, its off value accepted") {
     CHECK(error_of("[tls]\ncertificate = \"c\"\n") ==
           "11:1: [tls] is not in this version yet; leave it out");

@@ -22,9 +22,7 @@ using Lines = std::vector<std::string>;
 /// Which limit the next line has, as a session would say: from the lines so far.
 using LimitOfNext = std::function<std::size_t(const Lines&)>;
 
-std::size_t command_limit(const Lines&) {
-    return pop3::command_line_octets_max;
-}
+std::size_t command_limit(const Lines&) { return pop3::command_line_octets_max; }
 
 /// Takes the lines there are; false once flooded. A line is itself, an overlong one "<overlong>".
 bool drain(LineReader& reader, const LimitOfNext& limit, Lines& lines) {
@@ -66,9 +64,7 @@ std::vector<std::size_t> every_octet(std::size_t count) {
     return ends;
 }
 
-std::string repeated(std::size_t count, char octet) {
-    return std::string(count, octet);
-}
+std::string repeated(std::size_t count, char octet) { return std::string(count, octet); }
 
 }  // namespace
 
@@ -84,9 +80,8 @@ TEST_CASE("a line ends in CRLF or a bare LF; a CR elsewhere belongs to it") {
 }
 
 TEST_CASE("every split in two or three, and octet by octet, gives the same lines") {
-    const std::string octets =
-        "CAPA\r\nUSER mrose\r\nPASS se cret \r\n\r\n\nLIST 1\nRE\rTR\r\n" + repeated(300, 'x') +
-        "\r\nQUIT\r\n";
+    const std::string octets = "CAPA\r\nUSER mrose\r\nPASS se cret \r\n\r\n\nLIST 1\nRE\rTR\r\n" +
+                               repeated(300, 'x') + "\r\nQUIT\r\n";
     const Lines whole = lines_of(octets);
     REQUIRE(whole.size() == 9);
     CHECK(lines_of(octets, every_octet(octets.size())) == whole);
@@ -135,13 +130,15 @@ TEST_CASE("an AUTH line may have 16 KiB; the lines around it have their own limi
         return is_in_auth ? pop3::auth_line_octets_max : pop3::command_line_octets_max;
     };
     const std::size_t most = pop3::auth_line_octets_max;
-    for (const std::size_t octets : {0UL, 1UL, 253UL, 500UL, 510UL, 511UL, 4000UL, most - 2, most - 1}) {
+    for (const std::size_t octets :
+         {0UL, 1UL, 253UL, 500UL, 510UL, 511UL, 4000UL, most - 2, most - 1}) {
         CAPTURE(octets);
         const std::string token = repeated(octets, 'A');
         const std::string end = octets == most - 1 ? "\n" : "\r\n";
-        const std::string text = "AUTH PLAIN\r\n" + token + end + "STAT\r\n" + repeated(255, 'x') + "\n" +
-                                 "AUTH PLAIN\r\n" + token + "\nQUIT\r\n";
-        const Lines expected = {"AUTH PLAIN", token, "STAT", "<overlong>", "AUTH PLAIN", token, "QUIT"};
+        const std::string text = "AUTH PLAIN\r\n" + token + end + "STAT\r\n" + repeated(255, 'x') +
+                                 "\n" + "AUTH PLAIN\r\n" + token + "\nQUIT\r\n";
+        const Lines expected = {"AUTH PLAIN", token, "STAT", "<overlong>",
+                                "AUTH PLAIN", token, "QUIT"};
         CHECK(lines_of(text, {}, limit) == expected);
         CHECK(lines_of(text, every_octet(text.size()), limit) == expected);
         for (std::size_t at = 0; at <= text.size(); at += octets > 600 ? 97 : 1) {
@@ -150,7 +147,8 @@ TEST_CASE("an AUTH line may have 16 KiB; the lines around it have their own limi
     }
     const std::string over = "AUTH PLAIN\r\n" + repeated(most, 'A') + "\nSTAT\r\n";
     CHECK(lines_of(over, {}, limit) == Lines{"AUTH PLAIN", "<overlong>", "STAT"});
-    CHECK(lines_of(over, every_octet(over.size()), limit) == Lines{"AUTH PLAIN", "<overlong>", "STAT"});
+    CHECK(lines_of(over, every_octet(over.size()), limit) ==
+          Lines{"AUTH PLAIN", "<overlong>", "STAT"});
 }
 
 TEST_CASE("what is pipelined behind a line can be seen") {
@@ -192,6 +190,4 @@ TEST_CASE("wipe() leaves what was not given out, and nothing else") {
     CHECK(reader.next().line == "PASS secret");
 }
 
-TEST_CASE("100,000 connections: a reader is about 512 octets") {
-    CHECK(sizeof(LineReader) <= 544);
-}
+TEST_CASE("100,000 connections: a reader is about 512 octets") { CHECK(sizeof(LineReader) <= 544); }

@@ -174,7 +174,8 @@ TEST_CASE("RFC 1939 §11: the meter's octets are what the client holds, a double
     });
 }
 
-TEST_CASE("every split of a message gives the same wire octets, the same measure and the same head") {
+TEST_CASE(
+    "every split of a message gives the same wire octets, the same measure and the same head") {
     for_each_message(octets_exhausted, [](const std::string& message) {
         CAPTURE(message);
         const std::string wire = stuffed(message);

@@ -64,9 +64,8 @@ TEST_CASE("RFC 1939 §5: drop listings and scan listings have single spaces and 
     CHECK(stat(largest, Octets(largest)) == "+OK 18446744073709551615 18446744073709551615\r\n");
 
     const auto scan = [](MessageNumber number, Octets octets, bool ok) {
-        return written([&](char* target) {
-            return pop3::write_scan_listing(number, octets, ok, target);
-        });
+        return written(
+            [&](char* target) { return pop3::write_scan_listing(number, octets, ok, target); });
     };
     CHECK(scan(MessageNumber::at(1), Octets(200), false) == "2 200\r\n");
     CHECK(scan(MessageNumber::at(1), Octets(200), true) == "+OK 2 200\r\n");
@@ -78,9 +77,8 @@ TEST_CASE("RFC 1939 §5: drop listings and scan listings have single spaces and 
 
 TEST_CASE("RFC 1939 §7: a unique-id listing is the number, a space and the unique-id") {
     const auto listing = [](MessageNumber number, std::string_view id, bool ok) {
-        return written([&](char* target) {
-            return pop3::write_unique_id_listing(number, id, ok, target);
-        });
+        return written(
+            [&](char* target) { return pop3::write_unique_id_listing(number, id, ok, target); });
     };
     CHECK(listing(MessageNumber::at(1), "QhdPYR:00WBw1Ph7x7", false) == "2 QhdPYR:00WBw1Ph7x7\r\n");
     CHECK(listing(MessageNumber::at(1), "QhdPYR:00WBw1Ph7x7", true) ==

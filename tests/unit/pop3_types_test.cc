@@ -22,9 +22,9 @@ TEST_CASE("a message-number is decimal, 1 or more, of 32 bits") {
     CHECK(value("42") == 42);
     CHECK(value("4294967295") == std::numeric_limits<std::uint32_t>::max());
     CHECK(value("000000000000000000000000000007") == 7);
-    for (const char* refused :
-         {"", "0", "00000", "4294967296", "4294967297", "18446744073709551617", "99999999999999999999",
-          "-1", "+1", " 1", "1 ", "1a", "a1", "0x1", "1.0", "1e3", "\xD9\xA1"}) {
+    for (const char* refused : {"", "0", "00000", "4294967296", "4294967297",
+                                "18446744073709551617", "99999999999999999999", "-1", "+1", " 1",
+                                "1 ", "1a", "a1", "0x1", "1.0", "1e3", "\xD9\xA1"}) {
         CAPTURE(refused);
         CHECK(value(refused) == 0);
     }
@@ -49,7 +49,8 @@ TEST_CASE("RFC 1939 §7: TOP's second argument is a non-negative number, 0 is no
     CHECK(BodyLines::parse("18446744073709551615")->count() == largest);
     CHECK(BodyLines::parse("18446744073709551616")->count() == largest);
     CHECK(BodyLines::parse(std::string(200, '9'))->count() == largest);
-    for (const char* refused : {"", "-1", "+1", " 1", "1 ", "ten", "1x", "99999999999999999999999x"}) {
+    for (const char* refused :
+         {"", "-1", "+1", " 1", "1 ", "ten", "1x", "99999999999999999999999x"}) {
         CAPTURE(refused);
         CHECK(!BodyLines::parse(refused));
     }
