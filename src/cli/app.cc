@@ -44,7 +44,7 @@ constexpr Alias aliases[] = {
     {"-t", "check-config"}, {"--version", "version"}, {"-V", "version"}, {"help", "--help"}};
 
 std::string root_help(const CLI::App& app) {
-    constexpr std::size_t name_columns = 16;
+    constexpr std::size_t name_columns = 14;  // the longest and two
     std::string help = "restante " + std::string(version) + ", a POP3 server\n\n" + examples;
     help += "\nCommands (restante COMMAND --help says more):\n";
     for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {

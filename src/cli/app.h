@@ -1,5 +1,5 @@
 #pragma once
-/// The command line: which subcommands there are, what --help says, what a mistake is answered with.
+/// The command line: its subcommands, what --help says, what a mistake is answered with.
 
 #include <string>
 #include <vector>

@@ -12,8 +12,8 @@
 
 namespace restante {
 
-/// toml++ 3.3 asserts what only the file can break: "[}" is enough. That is an error of the file, and
-/// must neither end the process nor, with assertions compiled out, be undefined.
+/// toml++ 3.3 asserts what only the file can break: "[}" is enough. That is an error of the file,
+/// and must neither end the process nor, with assertions compiled out, be undefined.
 struct AssertionOfToml {};
 
 [[noreturn]] static void throw_assertion_of_toml() { throw AssertionOfToml{}; }

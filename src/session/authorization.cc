@@ -64,6 +64,7 @@ void Session::greet() {
 
 Task<Result<Session::Login>> Session::try_login(pop3::Command command) {
     Result<Login> login = Login::refused;
+    if (command.verb != pop3::Verb::pass) user_given_ = false;  // PASS comes immediately after USER
     switch (command.verb) {
         case pop3::Verb::capa: capabilities(); break;
         case pop3::Verb::user: user(command.arguments[0]); break;

@@ -148,6 +148,7 @@ class Server:
     def __init__(self, test, arguments, port, as_root=False, environment=None, folder=None):
         self.test = test
         self.port = port
+        self.clients = []
         handle, self.log_path = tempfile.mkstemp(prefix="log-", dir=folder)
         self.output_path = self.log_path + ".stdout"
         with os.fdopen(handle, "wb") as log, open(self.output_path, "wb") as output:
@@ -169,9 +170,9 @@ class Server:
         raise AssertionError(f"no greeting: {self.log()}")
 
     def client(self, **options):
-        client = Client(self.port, **options)
-        self.test.addCleanup(client.close)
-        return client
+        self.clients.append(Client(self.port, **options))
+        self.test.addCleanup(self.clients[-1].close)
+        return self.clients[-1]
 
     def logged_in(self, user="mrose"):
         """A client in TRANSACTION. The lock of a session that just ended is waited for."""

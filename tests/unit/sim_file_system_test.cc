@@ -257,6 +257,45 @@ TEST_CASE(
     folder.directory.reset();  // from before the crash: closed in vain
 }
 
+TEST_CASE("sim crash: what was ready in the same turn is not carried out") {
+    struct Mark final : Work {
+        void run() override { ran = true; }
+        bool ran = false;
+    };
+    SimRing ring({.shuffle = false});
+    MailFolder folder(ring);
+    Mark mark;
+    ring.crash_after(1);
+    Task<std::int64_t> syncing = result_of(ring, Request::sync(folder.directory.get()));
+    Task<std::int64_t> working = result_of(ring, Request::offload(HelperKind::files, mark));
+    syncing.start(ignore_end, nullptr);
+    working.start(ignore_end, nullptr);
+    ring.turn();
+    CHECK(ring.has_crashed());
+    REQUIRE(ring.drain_after_crash());
+    CHECK_FALSE(mark.ran);
+    CHECK(working.take() == -EAGAIN);
+}
+
+TEST_CASE("sim crash: what another program wrote is there, whatever the server did to that name") {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        SimRing ring({.seed = seed});
+        MailFolder folder(ring);
+        std::vector<Removal> removals = folder.removals(1);
+        CHECK(ask(ring, Request::remove(removals)) == 0);
+        ring.files().write_file(MailFolder::path(0), "delivered later");
+        ring.crash_after(1);
+        const Request request =
+            Request::replace_file(folder.directory.get(), "x", std::string_view());
+        Task<std::int64_t> writing = result_of(ring, request);
+        writing.start(ignore_end, nullptr);
+        CHECK_FALSE(ring.run_until_idle());
+        REQUIRE(ring.drain_after_crash());
+        ring.restart();
+        CHECK(ring.files().read_file(MailFolder::path(0)) == "delivered later");
+    }
+}
+
 TEST_CASE(
     "sim crash: what was synced stays removed, what was not may come back, nothing else changes") {
     std::set<std::size_t> survivors;

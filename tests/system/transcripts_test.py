@@ -1,0 +1,211 @@
+"""Every transcript, played at the real server: as written and octet by octet."""
+import base64
+import fcntl
+import glob
+import hashlib
+import os
+import socket
+import time
+
+import harness
+import transcript
+
+FOLDER = os.path.join(harness.HERE, "..", "transcripts")
+
+
+class Connection:
+    """A client's end: sends at a pace, hands out lines."""
+
+    def __init__(self, port, octet_by_octet):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=harness.SECONDS_TO_ANSWER)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.octet_by_octet = octet_by_octet
+        self.buffer = b""
+        self.timestamp = b""
+        self.is_closed = False
+
+    def send(self, octets):
+        size = 1 if self.octet_by_octet else len(octets)
+        try:
+            for at in range(0, len(octets), size):
+                self.socket.sendall(octets[at:at + size])
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # what it sent before closing is judged
+
+    def more(self):
+        """Whether the server sent more, rather than closed."""
+        try:
+            octets = self.socket.recv(65536)
+        except ConnectionResetError:
+            octets = b""
+        self.buffer += octets
+        return bool(octets)
+
+    def line(self):
+        while b"\r\n" not in self.buffer:
+            assert self.more(), f"closed after {self.buffer!r}"
+        line, self.buffer = self.buffer.split(b"\r\n", 1)
+        assert b"\n" not in line, f"bare LF in {line!r}"
+        if line.startswith(b"+OK POP3 ready <"):
+            self.timestamp = line[line.index(b"<"):]
+        return line
+
+    def rest(self):
+        """Everything up to the server's end, which must come."""
+        while self.more():
+            pass
+        return self.buffer
+
+    def close(self):
+        self.is_closed = True
+        self.socket.close()
+
+
+class Player:
+    """Plays the steps; an AssertionError says at which line what was wrong."""
+
+    def __init__(self, test, script, server, octet_by_octet):
+        self.test = test
+        self.script = script
+        self.server = server
+        self.octet_by_octet = octet_by_octet
+        self.connections = {}
+        self.current = None
+        self.lines = set()
+        self.dialogue = []
+
+    def play(self):
+        for step in self.script.steps:
+            try:
+                getattr(self, "do_" + step.kind)(step)
+            except (AssertionError, TimeoutError) as failure:
+                shown = "\n".join(self.dialogue[-30:])
+                raise AssertionError(f"{self.script.name}.pop3:{step.line}: {failure}\n{shown}") from None
+        for number, connection in self.connections.items():
+            if not connection.is_closed:
+                self.end(number, connection)
+
+    def end(self, number, connection):
+        """The client drops a connection that is still open: nothing may be left over."""
+        try:
+            connection.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # the server closed it
+        left_over = connection.rest()
+        connection.close()
+        self.test.assertEqual(left_over, b"", f"{self.script.name}.pop3: left over on connection {number}")
+
+    def do_open(self, step):
+        self.current = self.connections[step.value] = Connection(self.server.port, self.octet_by_octet)
+        self.test.addCleanup(self.current.close)
+
+    def do_use(self, step):
+        self.current = self.connections[step.value]
+
+    def do_send(self, step):
+        octets = step.value
+        if b"{apop}" in octets:
+            digest = hashlib.md5(self.current.timestamp + self.script.password).hexdigest()
+            octets = octets.replace(b"{apop}", digest.encode())
+        self.dialogue.append(f"C: {octets[:200]!r}")
+        self.current.send(octets)
+
+    def do_line(self, step):
+        line = self.current.line()
+        self.dialogue.append(f"S: {line[:200]!r}")
+        self.test.assertTrue(step.value.fullmatch(line), f"expected {step.value.pattern!r}, got {line!r}")
+        if step.novelty is not None:
+            self.test.assertEqual(line in self.lines, step.novelty == "seen", f"{line!r} is not {step.novelty}")
+        self.lines.add(line)
+
+    def do_skip(self, _):
+        while not self.current.buffer.startswith(b".\r\n"):
+            self.lines.add(self.current.line())
+            while len(self.current.buffer) < 3 and self.current.more():
+                pass
+
+    def do_server_closes(self, _):
+        self.test.assertEqual(self.current.rest(), b"", "expected the server to close without a word")
+
+    def do_close(self, _):
+        self.current.close()
+        self.wait_for_the_server()
+
+    def wait_for_the_server(self):
+        """Until it noticed a lost connection: what other sessions see afterwards is judged."""
+        time.sleep(0.05)
+
+    def do_remove(self, step):
+        os.remove(self.path_of(step.value))
+
+    def do_flag(self, step):
+        path = self.path_of(step.value)
+        name = os.path.basename(path)
+        marked = name + "S" if ":2," in name else name + ":2,S"
+        os.rename(path, os.path.join(self.test.world.maildrop(), "cur", marked))
+
+    def do_deliver(self, step):
+        self.test.world.deliver(step.value.octets, name=step.value.name)
+
+    def path_of(self, number):
+        base = self.test.names[number - 1].split(":")[0]
+        for folder in ("new", "cur"):
+            directory = os.path.join(self.test.world.maildrop(), folder)
+            for name in os.listdir(directory):
+                if name.split(":")[0] == base:
+                    return os.path.join(directory, name)
+        raise AssertionError(f"message {number} is not there")
+
+
+class TranscriptTest(harness.SystemTest):
+    """One test a transcript, made below."""
+
+    def play(self, script):
+        if script.waits():
+            self.skipTest("waits: the simulator's clock plays it")
+        if script.faults:
+            self.skipTest("wants a fault of the file system: the simulator plays it")
+        for octet_by_octet in (False, True):
+            self.world = harness.World(self)
+            self.lay_out(script)
+            sections = {"limits": {"failed_delay": '"0s"'}, **script.settings}
+            server = self.world.serve(**sections)
+            Player(self, script, server, octet_by_octet).play()
+            self.wait_until_unlocked()
+            left = {name.split(":")[0] for name in self.world.stored()}
+            expected = {self.names[number - 1].split(":")[0] for number in script.left}
+            self.assertEqual(left, expected, f"{script.name}.pop3: what is left")
+            server.stop()
+
+    def lay_out(self, script):
+        password = base64.b64encode(script.password)
+        self.world.write(self.world.users, b"mrose:{PLAIN.b64}" + password + b"\n")
+        arrivals = [step.value for step in script.steps if step.kind == "deliver"]
+        self.names = [message.name for message in script.messages + arrivals]
+        if script.has_maildrop:
+            self.world.maildrop()
+        for message in script.messages:
+            folder = "cur" if ":2," in message.name else "new"
+            self.world.deliver(message.octets, name=message.name, folder=folder)
+
+    def wait_until_unlocked(self):
+        if not os.path.isdir(path := os.path.join(self.world.mail, transcript.USER)):
+            return
+        directory = os.open(path, os.O_RDONLY)
+        self.addCleanup(os.close, directory)
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            try:
+                return fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.01)
+        self.fail("the maildrop stays locked")
+
+
+def make_test(path):
+    return lambda self: self.play(transcript.Transcript(path))
+
+
+for each in sorted(glob.glob(os.path.join(FOLDER, "*.pop3"))):
+    test_name = "test_" + os.path.basename(each).removesuffix(".pop3")
+    setattr(TranscriptTest, test_name, make_test(each))
