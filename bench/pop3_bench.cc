@@ -1,4 +1,4 @@
-// What POP3 itself costs: a command line, the pass that stuffs a message, the pass that measures it.
+// What POP3 itself costs: a command line, the passes that stuff and measure a message.
 
 #include <benchmark/benchmark.h>
 

@@ -61,8 +61,8 @@ public:
 
     /// Played to its end, or failed.
     bool is_over() const { return !failure_.empty() || at_ == transcript_.steps.size(); }
-    /// The dialogue up to the wrong line and what is wrong, "" = nothing. To be asked once it is over:
-    /// it also says when the server sent more than the transcript has.
+    /// The dialogue up to the wrong line and what is wrong, "" = nothing. To be asked once it is
+    /// over: it also says when the server sent more than the transcript has.
     std::string failure() const;
 
     /// What to do next; only where !is_over().

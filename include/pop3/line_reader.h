@@ -65,8 +65,8 @@ private:
     Next give_line(std::uint32_t after, std::size_t octets_max);
     Next wait_for_end(std::size_t octets_max);
 
-    std::unique_ptr<char[]>
-        long_;  // only while a line of an AUTH exchange does not fit into short_
+    // Only while a line of an AUTH exchange does not fit into short_.
+    std::unique_ptr<char[]> long_;
     char short_[short_octets];
     // Offsets into octets(): begin_ <= scanned_ <= end_.
     std::uint32_t begin_ = 0;    // of what was not given out

@@ -44,7 +44,8 @@ bool add_argument(Command& command, std::string_view argument) {
     return true;
 }
 
-/// `rest` starts at the space after the keyword, or is empty. False: more arguments than there can be.
+/// `rest` starts at the space after the keyword, or is empty. False: more arguments than there can
+/// be.
 bool split_arguments(const CommandRow& row, std::string_view rest, Command& command) {
     if (row.takes_rest) {
         if (!rest.empty()) rest.remove_prefix(1);

@@ -28,8 +28,9 @@ enum class HelperKind : std::uint8_t { files, hashing };
 inline constexpr std::size_t helper_kinds = 2;
 
 /// A value: what is asked. Made by one of the factories, which say what the result is; it is -errno
-/// on failure, -ETIMEDOUT when the deadline passed, -ECANCELED after Ring::cancel(). Whatever it
-/// points to (names, buffers, descriptors) must live until the completion.
+/// on failure, -ETIMEDOUT when the deadline passed, -ECANCELED after Ring::cancel(), -ENOBUFS when
+/// the helpers' queue is full (-EAGAIN of offload). Whatever it points to (names, buffers,
+/// descriptors) must live until the completion.
 struct Request {
     enum class Kind : std::uint8_t {
         accept,

@@ -183,7 +183,8 @@ void UringRing::submit_to_kernel(Operation& operation) {
 void UringRing::submit_to_helper(Operation& operation) {
     operation.progress = 0;  // a helper starts from the beginning
     if (helpers_.submit(operation, returned_)) return;
-    operation.result = -EAGAIN;
+    // Not -EAGAIN for files: of a lock that would be -EWOULDBLOCK, "held by another".
+    operation.result = operation.request.kind == Request::Kind::offload ? -EAGAIN : -ENOBUFS;
     ready_.push(operation);
 }
 

@@ -35,7 +35,8 @@ SessionPolicy session_policy(const Config& config) {
 }
 
 std::expected<StoreOptions, std::string> store_options(const Config& config) {
-    const std::expected<MaildropPath, std::string> path = MaildropPath::parse(config.storage.maildir);
+    const std::expected<MaildropPath, std::string> path =
+        MaildropPath::parse(config.storage.maildir);
     if (!path) return std::unexpected("[storage] maildir: " + path.error());
     const std::expected<UidlFormat, std::string> format =
         UidlFormat::compile(config.pop3.dovecot_uidl_format);

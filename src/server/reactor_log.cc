@@ -63,6 +63,9 @@ Task<void> ReactorLog::write_pending() {
         in_flight_.assign(pending_, 0, taken);
         pending_.erase(0, taken);
         co_await perform(ring_, Request::write(file_, in_flight_));
+        if (pending_.size() >= write_octets_max) continue;
+        const Instant gathered = ring_.now() + gather_max;
+        co_await perform(ring_, Request::sleep().until(gathered));
     }
 }
 

@@ -21,6 +21,9 @@ public:
     /// Whole lines of up to this much a write: a pipe takes them unmixed with another reactor's
     /// (PIPE_BUF).
     static constexpr std::size_t write_octets_max = 4096;
+    /// After a write, lines gather this long or up to write_octets_max: a busy server writes its
+    /// log in pieces that are worth a system call, a quiet one at once.
+    static constexpr Duration gather_max = std::chrono::milliseconds(50);
 
     /// `file` outlives it, as do `ring` and `ident`.
     ReactorLog(Ring& ring, int file, LogLevel level, std::string_view ident)

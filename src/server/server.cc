@@ -120,10 +120,11 @@ void ReactorThread::serve(Ring& ring) {
 /// The mail root itself may be a symbolic link; nothing beneath it may.
 Config with_real_root(const Config& config) {
     Config real = config;
-    const std::expected<MaildropPath, std::string> path = MaildropPath::parse(config.storage.maildir);
+    const std::expected<MaildropPath, std::string> path =
+        MaildropPath::parse(config.storage.maildir);
     if (!path || path->root() == "/") return real;
-    const std::unique_ptr<char, decltype(&std::free)> root(::realpath(path->root().c_str(), nullptr),
-                                                           &std::free);
+    const std::unique_ptr<char, decltype(&std::free)> root(
+        ::realpath(path->root().c_str(), nullptr), &std::free);
     if (root == nullptr) return real;  // missing: each login says so
     real.storage.maildir = root.get() + config.storage.maildir.substr(path->root().size());
     return real;

@@ -1,10 +1,10 @@
+#include <fmt/format.h>
 #include <algorithm>
 #include <cstring>
 
 #include "auth/sasl.h"
 #include "base/base64.h"
 #include "base/wipe.h"
-#include "fmt/format.h"
 #include "session/session.h"
 
 namespace restante {

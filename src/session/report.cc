@@ -1,7 +1,7 @@
 // What the log says of a session, in the form that ban filters and log readers know from Dovecot.
+#include <fmt/format.h>
 #include <unistd.h>
 
-#include "fmt/format.h"
 #include "session/session.h"
 
 namespace restante {

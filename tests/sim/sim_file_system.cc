@@ -188,6 +188,17 @@ void SimFileSystem::restore_power(SimRandom& random) {
     settle(*root_, random);
 }
 
+void SimFileSystem::restore_process() {
+    has_power_ = true;
+    changes_left_.reset();
+    end_locks(*root_);
+}
+
+void SimFileSystem::end_locks(SimInode& inode) {
+    if (inode.lock_holder != locked_by_another_process) inode.lock_holder = not_locked;
+    for (const auto& [name, entry] : inode.entries) end_locks(*entry);
+}
+
 void SimFileSystem::settle(SimInode& inode, SimRandom& random) {
     inode.lock_holder = not_locked;
     if (!inode.before.empty()) settle_names(inode, random);

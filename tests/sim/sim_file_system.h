@@ -78,6 +78,10 @@ public:
     /// Power is lost just after `changes` more (>= 1): later ones fail and change nothing.
     void lose_power_after(std::uint64_t changes);
     bool has_lost_power() const { return !has_power_; }
+    /// From now on changes by the server fail, as after a power cut.
+    void stop() { has_power_ = false; }
+    /// The server may go on; nothing was lost but its locks.
+    void restore_process();
     /// Power returns. Of what was not synced, each name is as before or as after, and content is
     /// whole, cut off or zeros, all by `random`.
     void restore_power(SimRandom& random);
@@ -95,6 +99,7 @@ private:
     void set_entry_unsynced(const Place& place, InodeRef inode);
     void touch(SimInode& inode);
     void count_change();
+    static void end_locks(SimInode& inode);
     void settle(SimInode& inode, SimRandom& random);
     void settle_names(SimInode& directory, SimRandom& random);
     void tear(SimInode& file, SimRandom& random);

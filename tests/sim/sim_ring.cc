@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -141,7 +142,9 @@ std::int64_t SimRing::outcome(const Entry& entry) {
     const bool ends_early = cancelled || is_expired(operation);
     std::int64_t result = SimKernel::would_block;
     if (!ends_early || (kernel_.is_ready(operation) && random_.coin())) {
-        if (faults_.is_queue_full(operation.request.kind)) return -EAGAIN;
+        if (faults_.is_queue_full(operation.request.kind)) {
+            return operation.request.kind == Request::Kind::offload ? -EAGAIN : -ENOBUFS;
+        }
         result = kernel_.carry_out(operation);
     }
     if (result != SimKernel::would_block || !ends_early) return result;
@@ -163,6 +166,7 @@ void SimRing::complete(Operation& operation, std::int64_t result) {
 
 // FNV-1a.
 void SimRing::record(const Operation& operation, std::uint64_t number) {
+    ++operations_of_[static_cast<std::size_t>(operation.request.kind)];
     const auto time = static_cast<std::uint64_t>(now().time_since_epoch().count());
     for (const std::uint64_t fact : {static_cast<std::uint64_t>(operation.request.kind), number,
                                      time, static_cast<std::uint64_t>(operation.result)}) {
@@ -254,8 +258,15 @@ void SimRing::restart() {
     ASSERT(has_crashed());
     ASSERT(in_flight_.empty());
     kernel_.restart();
+    if (std::exchange(was_killed_, false)) return files_.restore_process();
     clock_.advance(reboot_time);
     files_.restore_power(random_);
+}
+
+void SimRing::kill() {
+    ASSERT(!has_crashed());
+    was_killed_ = true;
+    files_.stop();
 }
 
 }  // namespace restante::sim

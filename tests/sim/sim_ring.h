@@ -9,6 +9,7 @@
 ///     client.send("QUIT\r\n");
 ///     ring.settle();
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -75,6 +76,10 @@ public:
     /// Power is lost just after the n-th change to the disk from now (n >= 1; each Removal, each
     /// sync and each replace_file counts): nothing completes from then on.
     void crash_after(std::uint64_t changes) { files_.lose_power_after(changes); }
+    /// The process is killed now: like a power cut, but the disk keeps what was done, synced or
+    /// not. restart() comes a moment later.
+    void kill();
+    /// By either.
     bool has_crashed() const { return files_.has_lost_power(); }
     /// Changes to the disk so far.
     std::uint64_t changes() const { return files_.changes(); }
@@ -83,8 +88,8 @@ public:
     /// not change. False: they go on and on.
     bool drain_after_crash(std::size_t rounds = 1000);
     /// After the drain: a minute later the machine is up again. Every connection is reset and every
-    /// descriptor gone; handles from before may still be destroyed. The disk is what SimFileSystem
-    /// says of un-synced data.
+    /// descriptor gone; handles from before may still be destroyed. After a power cut the disk is
+    /// what SimFileSystem says of un-synced data.
     void restart();
 
     // Looking.
@@ -93,6 +98,10 @@ public:
     bool is_idle() const;
     std::size_t operations_in_flight() const { return in_flight_.size(); }
     std::size_t open_descriptor_count() const { return kernel_.open_descriptors(); }
+    /// Answered so far.
+    std::uint64_t operations_of(Request::Kind kind) const {
+        return operations_of_[static_cast<std::size_t>(kind)];
+    }
     /// Of every answer so far: kind, order, time and result.
     std::uint64_t trace_hash() const { return trace_hash_; }
 
@@ -123,7 +132,10 @@ private:
     std::vector<Entry> in_flight_;  // in the order of submission
     std::uint64_t numbers_given_ = 0;
     std::uint64_t trace_hash_ = 14695981039346656037u;
+    std::array<std::uint64_t, static_cast<std::size_t>(Request::Kind::offload) + 1>
+        operations_of_{};
     bool woken_ = false;
+    bool was_killed_ = false;
 };
 
 }  // namespace restante::sim

@@ -1,5 +1,5 @@
-// Every transcript against the whole server in the simulator: as written, sent ahead, one octet at a time, and at
-// random splits under many seeds.
+// Every transcript against the whole server in the simulator: as written, sent ahead, one octet at
+// a time, and at random splits under many seeds.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -30,8 +30,8 @@ std::vector<Transcript> all_transcripts() {
     for (const auto& file : std::filesystem::directory_iterator("tests/transcripts")) {
         if (file.path().extension() != ".pop3") continue;
         restante_test::ParsedTranscript parsed = restante_test::read_transcript(file.path());
-        CHECK_MESSAGE(parsed.transcript.has_value(), file.path().string(), ":", parsed.error_line, ": ",
-                      parsed.error);
+        CHECK_MESSAGE(parsed.transcript.has_value(), file.path().string(), ":", parsed.error_line,
+                      ": ", parsed.error);
         if (parsed.transcript) transcripts.push_back(std::move(*parsed.transcript));
     }
     return transcripts;
@@ -49,7 +49,9 @@ WorldSettings settings_of(const Transcript& transcript) {
 class Run {
 public:
     Run(const Transcript& transcript, Pace pace, const SimOptions& options)
-        : transcript_(transcript), world_(options, settings_of(transcript)), player_(transcript, pace, md5_hex) {
+        : transcript_(transcript),
+          world_(options, settings_of(transcript)),
+          player_(transcript, pace, md5_hex) {
         world_.add_user(restante_test::standard_user, transcript.password);
         for (const restante_test::StoredMessage& message : transcript.messages) {
             deliver(message.file_name, message.octets);
@@ -60,7 +62,8 @@ public:
             }
         }
         for (const std::uint32_t number : transcript.removals_that_fail) {
-            world_.ring().plan_fault({.kind = Request::Kind::remove, .error = -EIO, .skip = number - 1});
+            world_.ring().plan_fault(
+                {.kind = Request::Kind::remove, .error = -EIO, .skip = number - 1});
         }
         world_.wait(std::chrono::seconds(1));  // the mail is no longer of this instant
     }
@@ -96,7 +99,8 @@ private:
     }
 
     void receive(std::uint32_t number, Client& client) {
-        world_.ring().run_until([&client] { return !client.received().empty() || client.has_server_closed(); });
+        world_.ring().run_until(
+            [&client] { return !client.received().empty() || client.has_server_closed(); });
         const std::string octets = client.take_received();
         if (!octets.empty()) return player_.received(number, octets);
         if (client.has_server_closed()) return player_.server_closed(number);

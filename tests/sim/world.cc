@@ -87,8 +87,9 @@ void World::start_server() {
     std::vector<Handle> listeners;
     listeners.emplace_back(ring_, listener_);
     const SessionService service{ring_, verifier_, *store_, *delivery_, *buffers_, *log_, policy_};
-    reactor_ = std::make_unique<Reactor>(service, *log_, std::move(listeners),
-                                         ReactorLimits{config_.limits.connections, config_.limits.drain_timeout});
+    reactor_ = std::make_unique<Reactor>(
+        service, *log_, std::move(listeners),
+        ReactorLimits{config_.limits.connections, config_.limits.drain_timeout});
     reactor_->start();
 }
 
@@ -111,10 +112,20 @@ void World::restart_after_power_cut() {
     start_server();
 }
 
+void World::restart() {
+    stop_server();
+    ASSERT(buffers_->lent() == 0);
+    store_.reset();
+    log_.reset();
+    ring_.close(log_sink_);
+    start_server();
+}
+
 void World::deliver(std::string_view user, std::string_view file_name, std::string_view octets) {
     const Folder folder = file_name.contains(':') ? Folder::current : Folder::fresh;
     for (const char* part : {"/new", "/cur", "/tmp"}) files().make_directory(maildrop(user) + part);
-    files().write_file(maildrop(user) + "/" + path_in_maildrop(folder, file_name), SimContent(std::string(octets)));
+    files().write_file(maildrop(user) + "/" + path_in_maildrop(folder, file_name),
+                       SimContent(std::string(octets)));
 }
 
 std::vector<std::string> World::messages(std::string_view user) {
@@ -143,9 +154,8 @@ void World::wait(Duration duration) {
 }
 
 void World::run_until_replied(Client& client, std::string_view end) {
-    ring_.run_until([&client, end] {
-        return client.received().ends_with(end) || client.has_server_closed();
-    });
+    ring_.run_until(
+        [&client, end] { return client.received().ends_with(end) || client.has_server_closed(); });
     reactor_->after_turn();
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-/// A whole server in the simulator: the real reactor, sessions and store; the network, the disk, the clock and
-/// the user database are simulated.
+/// A whole server in the simulator: the real reactor, sessions and store; the network, the disk,
+/// the clock and the user database are simulated.
 
 #include <map>
 #include <memory>
@@ -26,7 +26,9 @@ std::string md5_hex(std::string_view octets);
 class SimVerifier final : public Verifier {
 public:
     explicit SimVerifier(Ring& ring) : ring_(ring) {}
-    void add(std::string_view user, std::string_view password) { secrets_[std::string(user)] = password; }
+    void add(std::string_view user, std::string_view password) {
+        secrets_[std::string(user)] = password;
+    }
     Task<Result<Verdict>> verify(Proof proof) override;
 
 private:
@@ -45,8 +47,12 @@ public:
 
     SimRing& ring() { return ring_; }
     SimFileSystem& files() { return ring_.files(); }
-    void add_user(std::string_view user, std::string_view password) { verifier_.add(user, password); }
-    static std::string maildrop(std::string_view user) { return std::string(mail_root) + "/" + std::string(user); }
+    void add_user(std::string_view user, std::string_view password) {
+        verifier_.add(user, password);
+    }
+    static std::string maildrop(std::string_view user) {
+        return std::string(mail_root) + "/" + std::string(user);
+    }
     /// Into new/, or, where the name has flags, cur/.
     void deliver(std::string_view user, std::string_view file_name, std::string_view octets);
     /// Names in new/ and cur/, sorted, without flags.
@@ -62,8 +68,13 @@ public:
     /// What the server has logged.
     const std::string& log() { return ring_.written(log_sink_); }
 
-    /// The power fails and returns: a new server on what the disk kept.
+    /// The power fails and returns (or SimRing::kill() was called): a new server on what the disk
+    /// kept.
     void restart_after_power_cut();
+    /// The server ends as it should, and starts again.
+    void restart();
+    /// Lent now.
+    std::size_t buffers_lent() const { return buffers_->lent(); }
 
 private:
     void start_server();

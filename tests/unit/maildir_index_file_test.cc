@@ -181,6 +181,9 @@ TEST_CASE("octets made with malice, under a right checksum, are refused or harml
         }
     }
     CHECK(sum != 0);
+    std::vector<char> longer = good;
+    longer.push_back('x');
+    CHECK(MaildropIndex::decode(repaired(longer)) == nullptr);
     for (std::size_t octets = checksummed_from; octets < good.size(); ++octets) {
         std::vector<char> cut(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(octets));
         REQUIRE(MaildropIndex::decode(repaired(std::move(cut))) == nullptr);

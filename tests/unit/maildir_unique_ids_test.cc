@@ -136,8 +136,8 @@ TEST_CASE("dovecot-uidlist: P first, else the format; O ascending, then uid, the
         "3 V1130000000 N30\n"
         "20 :9.late\n"
         "26 :1.early:2,S\n"
-        "27 Pstored O7 :5.m\n"
-        "28 O6 :6.n\n"
+        "27 Pstored O99 :5.m\n"
+        "28 O98 :6.n\n"
         "29 P :7.o,S=5\n"
         "30 :8.gone\n";
     for (const char* name :
@@ -201,13 +201,14 @@ TEST_CASE("courierpop3dsizelist: its ids, and its order: time, then octets") {
 
 TEST_CASE("with both lists Dovecot's counts, unless Courier's is asked for") {
     World world;
-    world.uidlist = "3 V5 N9\n1 Pdovecot :1.a\n";
-    world.sizelist = "/1 9\n1.a 120 7\n";
+    world.uidlist = "3 V5 N9\n1 Pdovecot2 :2.b\n2 Pdovecot1 :1.a\n";
+    world.sizelist = "/1 9\n1.a 120 7\n2.b 120 6\n";
     world.deliver("1.a", 1);
-    CHECK(world.open() == Ids{"dovecot"});
+    world.deliver("2.b", 2);
+    CHECK(world.open() == Ids{"dovecot2", "dovecot1"});
     world.index = nullptr;
     world.policy.mode = Mode::courier;
-    CHECK(world.open() == Ids{"UID7"});
+    CHECK(world.open() == Ids{"UID7", "UID6"});
 }
 
 TEST_CASE("a message keeps its id when lists appear, change or vanish; only the index remembers") {
@@ -346,6 +347,42 @@ TEST_CASE("a copied maildrop: inodes change, ids do not, not even among files of
         CHECK(world.ids().at(202) == before.at(2));
         CHECK(world.index->retired_count() == 1);
     }
+}
+
+TEST_CASE(
+    "a copied maildrop: of new files of one name the smaller hash has the id, in any listing") {
+    for (const bool reversed : {false, true}) {
+        World world;
+        world.deliver("1.a", 1, first_content);
+        world.open();
+        world.remove(1);
+        world.deliver("1.a", 5, first_content);
+        world.deliver("1.a", 6, second_content);
+        if (reversed) std::ranges::reverse(world.files);
+        CHECK(world.ids()[5] == "1.a");
+    }
+}
+
+TEST_CASE("a new policy does not exchange the ids of two files of one name") {
+    World world;
+    world.deliver("1.a", 1, second_content);
+    world.open();
+    world.deliver("1.a", 2, first_content);
+    const auto before = world.ids();
+    world.policy.format = format("%u");
+    CHECK(world.ids() == before);
+}
+
+TEST_CASE("the first of two files of one name comes back when the second is gone") {
+    World world;
+    world.deliver("1.a", 1, first_content);
+    world.deliver("1.a", 2, second_content);
+    world.open();
+    world.remove(1);
+    world.open();
+    world.remove(2);
+    world.deliver("1.a", 1, first_content);
+    CHECK(world.open() == Ids{"1.a"});
 }
 
 TEST_CASE("the same content several times under one name: ordinals") {

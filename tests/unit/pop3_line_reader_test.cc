@@ -37,7 +37,7 @@ bool drain(LineReader& reader, const LimitOfNext& limit, Lines& lines) {
     }
 }
 
-/// Feeds `octets` in pieces that end at `ends` (the last one is the rest), smaller where space() is.
+/// Feeds `octets` in pieces that end at `ends` and at the end, smaller where space() is.
 Lines lines_of(std::string_view octets, const std::vector<std::size_t>& ends = {},
                const LimitOfNext& limit = command_limit) {
     LineReader reader;
@@ -119,6 +119,7 @@ TEST_CASE("a line over 64 KiB is a flood, with an end or without") {
     for (const auto& ends : {std::vector<std::size_t>{}, every_octet(most + 9)}) {
         CHECK(lines_of(repeated(most - 1, 'x') + "\nNOOP\n", ends) == Lines{"<overlong>", "NOOP"});
         CHECK(lines_of(repeated(most, 'x') + "\nNOOP\n", ends) == Lines{"<flooded>"});
+        CHECK(lines_of(repeated(most, 'x'), ends) == Lines{"<flooded>"});
         CHECK(lines_of(repeated(most + 9, 'x'), ends) == Lines{"<flooded>"});
         CHECK(lines_of(repeated(most - 1, 'x'), ends).empty());
     }

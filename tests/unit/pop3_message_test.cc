@@ -90,7 +90,7 @@ std::string at_client(std::string_view message) {
     return text;
 }
 
-/// A client (RFC 1939 §3): takes CRLF lines up to ".", takes one '.' off. Fails the test on anything odd.
+/// A client (RFC 1939 §3): takes CRLF lines up to ".", takes one '.' off. Fails on anything odd.
 std::string unstuffed(std::string_view wire) {
     std::string text;
     while (true) {

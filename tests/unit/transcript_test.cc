@@ -44,7 +44,7 @@ std::vector<StepKind> kinds_of(const Transcript& transcript) {
 
 std::string no_md5(std::string_view octets) { return "md5(" + std::string(octets) + ")"; }
 
-/// A server that answers what it is told to, in pieces of `piece` octets; the whole client is noted.
+/// A server that says what it is told to, in pieces of `piece` octets, and notes what it is sent.
 struct CannedServer {
     std::string answers;
     std::size_t piece = 1U << 20;
