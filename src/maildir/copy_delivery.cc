@@ -3,6 +3,7 @@
 #include "maildir/delivery.h"
 #include "pop3/byte_stuffer.h"
 #include "pop3/head_cutter.h"
+#include "pop3/message_meter.h"
 
 namespace restante {
 namespace {
@@ -30,6 +31,7 @@ Task<Result<void>> CopyDelivery::deliver(MessageSource& source, pop3::BodyLines 
     const Buffer chunk = buffers_.acquire();
     pop3::ByteStuffer stuffer;
     pop3::HeadCutter cutter(body);
+    pop3::MessageMeter meter;
     const std::uint64_t stored = source.stored_octets();
     std::uint64_t offset = 0;
     while (offset < stored && !cutter.done()) {
@@ -49,6 +51,11 @@ Task<Result<void>> CopyDelivery::deliver(MessageSource& source, pop3::BodyLines 
             if (!flushed) co_return flushed;
         }
         sink.wrote(stuffer.feed(taken, sink.room()));
+        meter.feed(taken);
+    }
+    // Overwritten in place with the same size: LIST would have lied.
+    if (body.is_all() && meter.finish().octets != source.octets()) {
+        co_return std::unexpected(changed_underneath());
     }
     if (sink.room().size() < pop3::ByteStuffer::finish_octets_max) {
         const Result<void> flushed = co_await sink.flush();

@@ -33,7 +33,7 @@ Task<Result<Departure>> Session::authorization() {
     login_deadline_ = started_ + service_.policy.login_timeout;
     for (;;) {
         const Result<pop3::LineReader::Next> line =
-            co_await next_line(pop3::command_line_octets_max, login_deadline_);
+            co_await next_line(LineKind::command, login_deadline_);
         if (!line) co_return std::unexpected(line.error());
         const std::optional<pop3::Command> command = parse(*line, pop3::State::authorization);
         if (command && command->verb == pop3::Verb::quit) {
@@ -152,7 +152,7 @@ Task<Result<Session::Login>> Session::auth_exchange(SaslMechanism mechanism,
         if (!response) {
             output_.line("+ " + base64_encode(step.challenge));
             const Result<pop3::LineReader::Next> line =
-                co_await next_line(pop3::auth_line_octets_max, login_deadline_);
+                co_await next_line(LineKind::sasl_response, login_deadline_);
             if (!line) co_return std::unexpected(line.error());
             if (line->status != pop3::LineReader::Status::line || line->line == "*") {
                 co_return refuse_exchange(line->status == pop3::LineReader::Status::line

@@ -1,5 +1,6 @@
 #include "session/session.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/base64.h"
@@ -66,10 +67,10 @@ Task<void> Session::run() {
     }
 }
 
-Task<Result<pop3::LineReader::Next>> Session::next_line(std::size_t octets_max, Instant deadline) {
+Task<Result<pop3::LineReader::Next>> Session::next_line(LineKind kind, Instant deadline) {
     using Status = pop3::LineReader::Status;
     for (;;) {
-        const pop3::LineReader::Next next = reader_.next(octets_max);
+        const pop3::LineReader::Next next = reader_.next(line_octets_max(kind));
         const bool is_complete = next.status != Status::incomplete;
         if (is_complete && output_.has_room_for_line()) co_return next;
         const Result<void> sent = co_await output_.send(false);
@@ -81,6 +82,16 @@ Task<Result<pop3::LineReader::Next>> Session::next_line(std::size_t octets_max, 
         if (got < 0) co_return std::unexpected(error_of_errno(static_cast<int>(-got), "receive"));
         reader_.feed(static_cast<std::size_t>(got));
     }
+}
+
+/// An AUTH command may bring a token along (RFC 5034 §4).
+std::size_t Session::line_octets_max(LineKind kind) const {
+    constexpr std::string_view keyword = "AUTH ";
+    const std::string_view begun = reader_.buffered().substr(0, keyword.size());
+    const auto is_same = [](char a, char b) { return (a & ~0x20) == (b & ~0x20); };
+    const bool is_auth = !is_logged_in() && std::ranges::equal(begun, keyword, is_same);
+    return kind == LineKind::sasl_response || is_auth ? pop3::auth_line_octets_max
+                                                      : pop3::command_line_octets_max;
 }
 
 std::optional<pop3::Command> Session::parse(const pop3::LineReader::Next& line, pop3::State state) {

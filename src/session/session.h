@@ -114,8 +114,11 @@ private:
     std::optional<pop3::MessageNumber> find(std::string_view digits) const;
 
     // session.cc
+    /// Which limit a line has (pop3/limits.h).
+    enum class LineKind : std::uint8_t { command, sasl_response };
     /// Sends what is to be sent and waits for a line. Overlong ones come with their status.
-    Task<Result<pop3::LineReader::Next>> next_line(std::size_t octets_max, Instant deadline);
+    Task<Result<pop3::LineReader::Next>> next_line(LineKind kind, Instant deadline);
+    std::size_t line_octets_max(LineKind kind) const;
     /// The line as a command of `state`; a bad one has been replied to and counted, and is empty
     /// here.
     std::optional<pop3::Command> parse(const pop3::LineReader::Next& line, pop3::State state);

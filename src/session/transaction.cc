@@ -24,8 +24,7 @@ Task<Result<Departure>> Session::transaction() {
     marks_.emplace(maildrop_->count());
     for (;;) {
         const Instant deadline = service_.ring.now() + service_.policy.idle_timeout;
-        const Result<pop3::LineReader::Next> line =
-            co_await next_line(pop3::command_line_octets_max, deadline);
+        const Result<pop3::LineReader::Next> line = co_await next_line(LineKind::command, deadline);
         if (!line) co_return std::unexpected(line.error());
         const std::optional<pop3::Command> command = parse(*line, pop3::State::transaction);
         if (!command) {

@@ -1,0 +1,228 @@
+// A maildrop that other programs change while a session has it open, or that fails.
+#include <doctest/doctest.h>
+
+#include "sim/talk.h"
+
+namespace restante::sim {
+namespace {
+
+using Kind = Request::Kind;
+
+const std::string maildrop = World::maildrop("mrose");
+const std::string first_path = maildrop + "/new/1130000000.M1P2.pop";
+const std::string second_path = maildrop + "/cur/1130000001.M1P2.pop:2,S";
+
+/// Messages 1 (in new/) and 2 (in cur/).
+struct SmallWorld {
+    explicit SmallWorld(const SimOptions& options = {}) : world(options) {
+        world.add_user("mrose", talk_password);
+        world.deliver("mrose", "1130000000.M1P2.pop", "From: a\n\none\n");
+        world.deliver("mrose", "1130000001.M1P2.pop:2,S", "From: b\n\ntwo\n");
+        world.wait(std::chrono::seconds(1));
+    }
+    std::size_t left() { return world.messages("mrose").size(); }
+    World world;
+};
+
+}  // namespace
+
+TEST_CASE("a message that grew or shrank is refused, and measured anew at the next login") {
+    SmallWorld small;
+    std::string octets;
+    SUBCASE("grew") { octets = "From: a\n\none\nand more\n"; }
+    SUBCASE("shrank") { octets = "From: a\n\n"; }
+    Talk talk(small.world, "mrose");
+    small.world.files().overwrite_file(first_path, octets);
+    CHECK(talk.ask("RETR 1").starts_with("-ERR [SYS/TEMP]"));
+    CHECK(talk.ask("TOP 1 0").starts_with("-ERR [SYS/TEMP]"));
+    CHECK(talk.text("RETR 2") == "From: b\r\n\r\ntwo\r\n");
+    CHECK(talk.ask("QUIT") == "+OK bye");
+    small.world.settle();
+    MESSAGE(small.world.log());
+    CHECK(small.world.log().contains("message is not what was indexed"));
+
+    Talk next(small.world, "mrose");
+    CHECK(next.ask("LIST 1") == "+OK 1 " + std::to_string(wire_form(octets).size()));
+    CHECK(next.text("RETR 1") == wire_form(octets));
+}
+
+TEST_CASE("a message that another program renamed is still sent and removed") {
+    SmallWorld small;
+    Talk talk(small.world, "mrose");
+    SUBCASE("to cur/, with flags") {
+        small.world.files().rename(first_path, maildrop + "/cur/1130000000.M1P2.pop:2,S");
+    }
+    SUBCASE("back to new/") {
+        small.world.files().rename(second_path, maildrop + "/new/1130000001.M1P2.pop");
+    }
+    SUBCASE("to other flags") {
+        small.world.files().rename(second_path, maildrop + "/cur/1130000001.M1P2.pop:2,RS");
+    }
+    CHECK(talk.text("RETR 1") == "From: a\r\n\r\none\r\n");
+    CHECK(talk.text("RETR 2") == "From: b\r\n\r\ntwo\r\n");
+    CHECK(talk.ask("DELE 1").starts_with("+OK"));
+    CHECK(talk.ask("DELE 2").starts_with("+OK"));
+    CHECK(talk.ask("QUIT") == "+OK bye");
+    CHECK(small.left() == 0);
+}
+
+TEST_CASE("a message that another program removed is refused; removing it counts as done") {
+    SmallWorld small;
+    Talk talk(small.world, "mrose");
+    small.world.files().unlink(first_path);
+    CHECK(talk.ask("RETR 1").starts_with("-ERR"));
+    CHECK(talk.ask("STAT") == "+OK 2 32");  // fixed for the session
+    CHECK(talk.ask("DELE 1").starts_with("+OK"));
+    CHECK(talk.ask("QUIT") == "+OK bye");
+    CHECK(small.left() == 1);
+}
+
+TEST_CASE("another file under the name of a marked message is not removed") {
+    SmallWorld small;
+    Talk talk(small.world, "mrose");
+    CHECK(talk.ask("DELE 1").starts_with("+OK"));
+    small.world.files().write_file(first_path, "From: somebody else\n\n");
+    CHECK(talk.ask("RETR 2").starts_with("+OK"));
+    talk.ask("QUIT");
+    CHECK(small.left() == 2);
+    CHECK(small.world.files().read_file(first_path) == "From: somebody else\n\n");
+}
+
+TEST_CASE("another file under the name of a message is not sent in its place") {
+    SmallWorld small;
+    Talk talk(small.world, "mrose");
+    small.world.files().write_file(first_path, "From: a\n\nTWO\n");  // as long as it was
+    CHECK(talk.ask("RETR 1").starts_with("-ERR [SYS/TEMP]"));
+}
+
+TEST_CASE("a file that shrinks in mid-RETR: the connection ends, never the final '.'") {
+    SmallWorld small;
+    const std::string large(600'000, 'x');
+    small.world.deliver("mrose", "1130000002.M1P2.pop", "From: c\n\n" + large + "\n");
+    Talk talk(small.world, "mrose");
+    talk.client().stop_reading();
+    talk.client().send("DELE 1\r\nRETR 3\r\nQUIT\r\n");
+    small.world.settle();
+    small.world.files().overwrite_file(maildrop + "/new/1130000002.M1P2.pop", "From: c\n\n");
+    talk.client().resume_reading();
+    small.world.settle();
+    CHECK(talk.client().has_server_closed());
+    CHECK(talk.client().received().starts_with("+OK marked as deleted\r\n+OK 600013 octets\r\n"));
+    CHECK_FALSE(talk.client().received().ends_with(".\r\n"));
+    CHECK(small.left() == 3);  // no UPDATE
+    CHECK(small.world.log().contains("message changed while it was sent"));
+}
+
+TEST_CASE("a disk error in mid-RETR: the connection ends, never the final '.'") {
+    for (unsigned skip = 0; skip < 4; ++skip) {
+        SmallWorld small({.seed = skip + 1});
+        small.world.deliver("mrose", "1130000002.M1P2.pop", std::string(100'000, 'y'));
+        small.world.wait(std::chrono::seconds(1));
+        Talk talk(small.world, "mrose");
+        small.world.ring().plan_fault({.kind = Kind::read, .error = -EIO, .skip = skip});
+        CHECK_FALSE(talk.text("RETR 3").has_value());
+        CHECK(talk.client().has_server_closed());
+        CHECK(small.left() == 3);
+    }
+}
+
+TEST_CASE("another session, or another program with the lock, is [IN-USE]") {
+    SimOptions options;
+    SUBCASE("by the directory") {}
+    SUBCASE("by restante.lock, where the directory cannot be locked") {
+        options.lock_by_file = true;
+    }
+    SmallWorld small(options);
+    Talk holder(small.world, "mrose");
+    CHECK(holder.greeting() == "+OK logged in");
+    CHECK(Talk(small.world, "mrose").greeting().starts_with("-ERR [IN-USE]"));
+    holder.drop();
+    Talk next(small.world, "mrose");
+    CHECK(next.greeting() == "+OK logged in");
+    next.ask("DELE 1");
+    CHECK(next.ask("QUIT") == "+OK bye");
+    CHECK(small.left() == 1);
+    CHECK(Talk(small.world, "mrose").greeting() == "+OK logged in");
+}
+
+TEST_CASE("the lock of another process keeps clients out until it ends") {
+    SmallWorld small;
+    small.world.files().lock(maildrop);
+    CHECK(Talk(small.world, "mrose").greeting().starts_with("-ERR [IN-USE]"));
+    small.world.files().unlock(maildrop);
+    CHECK(Talk(small.world, "mrose").greeting() == "+OK logged in");
+}
+
+TEST_CASE("a login is refused, or shows every message: whichever call fails, and at which turn") {
+    SmallWorld small;
+    const std::string ids = Talk(small.world, "mrose").text("UIDL").value_or("");
+    REQUIRE(ids.size() > 0);
+    std::size_t refused = 0;
+    for (const Kind kind : {Kind::open, Kind::status, Kind::status_at, Kind::read, Kind::lock,
+                            Kind::list_directory, Kind::replace_file}) {
+        for (const int error : {-EIO, -ENOBUFS, -EACCES, -EMFILE}) {
+            for (unsigned skip = 0; skip < 12; ++skip) {
+                SmallWorld fresh;
+                fresh.world.ring().plan_fault({.kind = kind, .error = error, .skip = skip});
+                Talk talk(fresh.world, "mrose");
+                if (talk.greeting().starts_with("+OK")) {
+                    CHECK_MESSAGE(talk.text("UIDL") == ids, "kind ", int(kind), ", skip ", skip);
+                    continue;
+                }
+                ++refused;
+                const bool is_code = talk.greeting().starts_with("-ERR [SYS/TEMP]") ||
+                                     talk.greeting().starts_with("-ERR [SYS/PERM]");
+                CHECK_MESSAGE(is_code, talk.greeting());
+                CHECK_MESSAGE((error != -ENOBUFS || !talk.greeting().contains("SYS/PERM")),
+                              talk.greeting());
+                fresh.world.settle();
+                CHECK(fresh.world.log().contains("error: maildrop /var/vmail/mrose: "));
+                CHECK(Talk(fresh.world, "mrose").text("UIDL") == ids);  // the next one is let in
+            }
+        }
+    }
+    CHECK(refused > 40);
+}
+
+TEST_CASE("a message that cannot be read is listed and refused, and readable once it is cured") {
+    SmallWorld small;
+    small.world.files().set_open_error(first_path, -EACCES);
+    {
+        Talk talk(small.world, "mrose");
+        CHECK(talk.ask("UIDL 1") == "+OK 1 1130000000.M1P2.pop");
+        CHECK(talk.ask("RETR 1").starts_with("-ERR [SYS/"));
+        CHECK(talk.text("RETR 2") == "From: b\r\n\r\ntwo\r\n");
+        CHECK(talk.ask("QUIT") == "+OK bye");
+    }
+    CHECK(small.world.log().contains("new/1130000000.M1P2.pop: open message: Permission denied"));
+    small.world.files().set_open_error(first_path, 0);
+    small.world.wait(std::chrono::seconds(1));
+    Talk next(small.world, "mrose");
+    CHECK(next.text("RETR 1") == "From: a\r\n\r\none\r\n");
+    CHECK(next.ask("LIST 1") == "+OK 1 16");
+}
+
+TEST_CASE("what UPDATE cannot remove is told, stays, and is there at the next login") {
+    SmallWorld small;
+    SUBCASE("read-only") { small.world.files().set_read_only(true); }
+    SUBCASE("helpers busy") {
+        small.world.ring().plan_fault({.kind = Kind::remove, .error = -ENOBUFS, .count = 9});
+    }
+    Talk talk(small.world, "mrose");
+    talk.ask("DELE 1");
+    talk.ask("DELE 2");
+    CHECK(talk.ask("QUIT") == "-ERR [SYS/TEMP] some deleted messages not removed");
+    CHECK(small.left() == 2);
+    CHECK(Talk(small.world, "mrose").ask("STAT") == "+OK 2 32");
+}
+
+TEST_CASE("where the removals may not outlive a power cut, +OK is not said") {
+    SmallWorld small;
+    small.world.ring().plan_fault({.kind = Kind::sync, .error = -EIO});
+    Talk talk(small.world, "mrose");
+    talk.ask("DELE 1");
+    CHECK(talk.ask("QUIT").starts_with("-ERR [SYS/TEMP]"));
+    CHECK(small.world.log().contains("removals may not outlive a power cut"));
+}
+
+}  // namespace restante::sim
