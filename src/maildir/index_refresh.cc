@@ -13,6 +13,12 @@ constexpr const char* uidlist_name = "dovecot-uidlist";
 constexpr const char* sizelist_name = "courierpop3dsizelist";
 constexpr std::uint64_t index_octets_max = std::uint64_t{1} << 30;
 constexpr std::uint64_t list_octets_max = std::uint64_t{1} << 28;
+/// Stands for the content of a file that cannot be read: the name's id goes to a twin that can.
+constexpr ContentHash unreadable_content = [] {
+    ContentHash hash{};
+    hash.fill(0xFF);
+    return hash;
+}();
 /// A file that is gone when it is to be read may have been renamed: the folders are listed again,
 /// this often.
 constexpr int rebuilds_max = 16;
@@ -215,8 +221,7 @@ Task<Result<IndexRefresh::Attempt>> IndexRefresh::read_digests(const UniqueIdAss
             const Result<Attempt> attempt = co_await measure(file, true);
             if (!attempt || *attempt == Attempt::file_gone) co_return attempt;
         }
-        digests.push_back(
-            measured(file)->content.value_or(ContentHash{}));  // unreadable: nobody's content
+        digests.push_back(measured(file)->content.value_or(unreadable_content));
     }
     co_return Attempt::done;
 }

@@ -17,8 +17,9 @@ namespace {
 /// on it.
 constexpr int removal_rounds_max = 4;
 
-bool is_renamed_or_gone(const Removal& removal) {
-    return removal.result == -ENOENT || removal.result == -ESTALE;
+/// Renamed, or one file under several names: programs without rename(2) link first, then unlink.
+bool may_be_elsewhere(const Removal& removal) {
+    return removal.result == -ENOENT || removal.result == -ESTALE || removal.has_other_names;
 }
 
 }  // namespace
@@ -139,11 +140,10 @@ bool MaildirMaildrop::settle(std::vector<Pending>& pending, const std::vector<Re
     bool went_well = true;
     std::vector<Pending> to_look_for;
     for (std::size_t i = 0; i < removals.size(); ++i) {
-        if (removals[i].result == 0) {
-            losing(pending[i].folder).has_lost = true;
-        } else if (is_renamed_or_gone(removals[i])) {
+        if (removals[i].result == 0) losing(pending[i].folder).has_lost = true;
+        if (may_be_elsewhere(removals[i])) {
             to_look_for.push_back(std::move(pending[i]));
-        } else {
+        } else if (removals[i].result < 0) {
             complain(path_in_maildrop(pending[i].folder, pending[i].name), -removals[i].result);
             went_well = false;
         }

@@ -28,6 +28,11 @@ public:
         return perform(ring_, Request::send(socket_.get(), source, more).until(deadline),
                        in_flight_);
     }
+    /// receive() once all of `source` was sent; -EPIPE where it was not.
+    Completion exchange(std::span<const char> source, std::span<char> target, Instant deadline) {
+        return perform(ring_, Request::exchange(socket_.get(), source, target).until(deadline),
+                       in_flight_);
+    }
     /// Until `until`: always ends with -ETIMEDOUT or -ECANCELED.
     Completion pause(Instant until) {
         return perform(ring_, Request::sleep().until(until), in_flight_);

@@ -160,12 +160,14 @@ std::int64_t list_directory(const Request& request) {
     }
 }
 
-int remove_one(const Removal& removal) {
+int remove_one(Removal& removal) {
     struct stat status;
     if (::fstatat(removal.directory, removal.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0)
         return -errno;
     if (status.st_dev != removal.device || status.st_ino != removal.inode) return -ESTALE;
-    return ::unlinkat(removal.directory, removal.name.c_str(), 0) < 0 ? -errno : 0;
+    if (::unlinkat(removal.directory, removal.name.c_str(), 0) < 0) return -errno;
+    removal.has_other_names = status.st_nlink > 1;
+    return 0;
 }
 
 std::int64_t remove_all(std::span<Removal> removals) {

@@ -54,6 +54,8 @@ struct Removal {
     /// 0 removed; -ENOENT no such name; -ESTALE the name is another file now (not removed); else
     /// -errno.
     int result = 0;
+    /// Of a file that was removed: it has other names (hard links) still, wherever.
+    bool has_other_names = false;
 };
 
 }  // namespace restante

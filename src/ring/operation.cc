@@ -14,6 +14,10 @@ Request Request::send(int socket, std::span<const char> source, bool more) {
     return {.kind = Kind::send, .more = more, .fd = socket, .source = source};
 }
 
+Request Request::exchange(int socket, std::span<const char> source, std::span<char> target) {
+    return {.kind = Kind::exchange, .fd = socket, .target = target, .source = source};
+}
+
 Request Request::shutdown(int socket) { return {.kind = Kind::shutdown, .fd = socket}; }
 
 Request Request::sleep() { return {.kind = Kind::sleep}; }

@@ -36,6 +36,7 @@ struct Request {
         accept,
         receive,
         send,
+        exchange,
         shutdown,
         sleep,  // network and time
         open,
@@ -62,6 +63,9 @@ struct Request {
     /// source.size(): all of it is sent, or it is an error. `more`: the last segment may wait for
     /// more.
     static Request send(int socket, std::span<const char> source, bool more);
+    /// What receive() says, once all of `source` was sent; -EPIPE where it was not. One trip to the
+    /// kernel: what a server does at the end of each reply.
+    static Request exchange(int socket, std::span<const char> source, std::span<char> target);
     /// 0. Nothing more will be sent (FIN); what the peer still sends can be received.
     static Request shutdown(int socket);
     /// -ETIMEDOUT at its deadline.
@@ -96,7 +100,7 @@ struct Request {
     /// 0 once `work` has run; -EAGAIN when the queue of `helper` is full.
     static Request offload(HelperKind helper, Work& work);
 
-    /// Ends with -ETIMEDOUT at `when`. Only accept, receive, send and sleep can be ended so.
+    /// Ends with -ETIMEDOUT at `when`. Only accept, receive, send, exchange and sleep can.
     Request until(Instant when) const;
 
     Kind kind;
@@ -138,6 +142,7 @@ public:
 
     // The ring's own.
     bool in_flight = false;
+    bool cancelled = false;  ///< somebody asked for its end
     bool timed_out = false;  ///< its deadline passed: -ECANCELED means -ETIMEDOUT
     bool timed = false;      ///< in the timer wheel
     std::uint16_t timer_slot = 0;

@@ -27,6 +27,9 @@ constexpr std::size_t completions_a_turn_max = 256;
 /// user_data of completions that are no Operation's; real ones carry generation << 32 | slot.
 constexpr std::uint64_t wake_data = ~std::uint64_t{0};
 constexpr std::uint64_t ignored_data = wake_data - 1;
+/// Marks the first half of an exchange.
+constexpr std::uint64_t sending_bit = std::uint64_t{1} << 63;
+constexpr std::uint32_t generation_mask = 0x7FFF'FFFF;
 
 std::int64_t nanoseconds_of(clockid_t clock) {
     timespec time{};
@@ -77,6 +80,8 @@ private:
 
     io_uring_sqe& entry();
     void prepare(Operation& operation, io_uring_sqe& entry);
+    void prepare_sending(Operation& operation, std::uint64_t data);
+    void cancel_in_kernel(std::uint64_t data);
     void submit_to_kernel(Operation& operation);
     void submit_to_helper(Operation& operation);
     std::uint64_t occupy(Operation& operation);
@@ -96,6 +101,7 @@ private:
     HelperReturn returned_;
     io_uring ring_{};
     bool set_up_ = false;
+    bool can_skip_ = false;
     Instant now_;
     WallTime wall_time_;
     TimerWheel timers_;
@@ -120,6 +126,7 @@ int UringRing::set_up() {
     }
     if (result < 0) return result;
     set_up_ = true;
+    can_skip_ = (ring_.features & IORING_FEAT_CQE_SKIP) != 0;
     watch_event();
     return 0;
 }
@@ -163,6 +170,7 @@ void UringRing::submit(Operation& operation) {
         case Kind::accept:
         case Kind::receive:
         case Kind::send:
+        case Kind::exchange:
         case Kind::write: return submit_to_kernel(operation);
         case Kind::sleep: return timers_.add(operation);
         case Kind::read:
@@ -174,6 +182,7 @@ void UringRing::submit(Operation& operation) {
 
 void UringRing::submit_to_kernel(Operation& operation) {
     const std::uint64_t data = occupy(operation);
+    if (operation.request.kind == Request::Kind::exchange) prepare_sending(operation, data);
     io_uring_sqe& target = entry();
     prepare(operation, target);
     io_uring_sqe_set_data64(&target, data);
@@ -197,6 +206,7 @@ void UringRing::prepare(Operation& operation, io_uring_sqe& entry) {
             return io_uring_prep_accept(&entry, request.fd, request.peer->raw(),
                                         request.peer->raw_octets(), SOCK_CLOEXEC);
         case Kind::receive:
+        case Kind::exchange:
             return io_uring_prep_recv(&entry, request.fd, request.target.data(),
                                       request.target.size(), 0);
         case Kind::send:
@@ -213,6 +223,18 @@ void UringRing::prepare(Operation& operation, io_uring_sqe& entry) {
                                        ~std::uint64_t{0});
         default: ASSERT(!"not for the kernel");
     }
+}
+
+// Linked: the receive begins when all has been sent. Skipping the completion of a send that went
+// well (kernel >= 5.17) leaves one event, and so one wait, for both.
+void UringRing::prepare_sending(Operation& operation, std::uint64_t data) {
+    if (io_uring_sq_space_left(&ring_) < 2) io_uring_submit(&ring_);  // a link must not be torn
+    io_uring_sqe& sending = entry();
+    const std::span<const char> source = operation.request.source;
+    io_uring_prep_send(&sending, operation.request.fd, source.data(), source.size(),
+                       MSG_NOSIGNAL | MSG_WAITALL);
+    io_uring_sqe_set_flags(&sending, IOSQE_IO_LINK | (can_skip_ ? IOSQE_CQE_SKIP_SUCCESS : 0));
+    io_uring_sqe_set_data64(&sending, data | sending_bit);
 }
 
 io_uring_sqe& UringRing::entry() {
@@ -244,10 +266,14 @@ std::uint64_t UringRing::data_of(const Operation& operation) const {
 void UringRing::cancel(Operation& operation) {
     using Kind = Request::Kind;
     if (!operation.in_flight) return;
+    operation.cancelled = true;
     switch (operation.request.kind) {
         case Kind::accept:
         case Kind::receive:
-        case Kind::send: break;
+        case Kind::send: return cancel_in_kernel(data_of(operation));
+        case Kind::exchange:  // whichever half is under way
+            cancel_in_kernel(data_of(operation) | sending_bit);
+            return cancel_in_kernel(data_of(operation));
         case Kind::sleep:
             if (!operation.timed) return;  // has ended already
             timers_.remove(operation);
@@ -255,8 +281,11 @@ void UringRing::cancel(Operation& operation) {
             return ready_.push(operation);
         default: return;  // short, or a helper's
     }
+}
+
+void UringRing::cancel_in_kernel(std::uint64_t data) {
     io_uring_sqe& request = entry();
-    io_uring_prep_cancel64(&request, data_of(operation), 0);
+    io_uring_prep_cancel64(&request, data, 0);
     io_uring_sqe_set_data64(&request, ignored_data);
 }
 
@@ -311,18 +340,21 @@ void UringRing::handle(const Event& event) {
         if ((event.flags & IORING_CQE_F_MORE) == 0) watch_event();  // CQ overflow ends a multishot
         return take_returned();
     }
+    // Of a send that failed; then the linked receive completes silently (IOSQE_CQE_SKIP_SUCCESS).
+    const bool is_sending = (event.data & sending_bit) != 0;
+    if (is_sending && !can_skip_) return;  // the receive tells
     const auto index = static_cast<std::uint32_t>(event.data);
     ASSERT(index < slots_.size());
     Slot& slot = slots_[index];
-    ASSERT(slot.generation == event.data >> 32);
+    ASSERT(slot.generation == ((event.data & ~sending_bit) >> 32));
     ASSERT(slot.operation != nullptr);
     Operation& operation = *slot.operation;
     slot.operation = nullptr;
-    ++slot.generation;
+    slot.generation = (slot.generation + 1) & generation_mask;
     slot.next_free = first_free_;
     first_free_ = index;
     timers_.remove(operation);
-    finish_transfer(operation, event.result);
+    finish_transfer(operation, is_sending ? -ECANCELED : event.result);
 }
 
 void UringRing::finish_transfer(Operation& operation, std::int32_t result) {
@@ -331,8 +363,9 @@ void UringRing::finish_transfer(Operation& operation, std::int32_t result) {
     if (request.kind == Kind::accept && result >= 0) {
         ::getsockname(result, request.local->raw(), request.local->raw_octets());
     }
-    if (request.kind == Kind::receive || request.kind == Kind::accept)
-        return complete(operation, result);
+    const bool is_one_step = request.kind == Kind::receive || request.kind == Kind::accept ||
+                             request.kind == Kind::exchange;
+    if (is_one_step) return complete(operation, result);
     if (result < 0 && result != -EINTR) return complete(operation, result);
     if (result > 0) operation.progress += static_cast<std::uint64_t>(result);
     const std::size_t wanted =
@@ -344,6 +377,9 @@ void UringRing::finish_transfer(Operation& operation, std::int32_t result) {
 }
 
 void UringRing::complete(Operation& operation, std::int64_t result) {
+    const bool has_failed_sending = operation.request.kind == Request::Kind::exchange &&
+                                    result == -ECANCELED && !operation.cancelled;
+    if (has_failed_sending) result = -EPIPE;
     operation.result = result == -ECANCELED && operation.timed_out ? -ETIMEDOUT : result;
     operation.in_flight = false;
     operation.on_complete(operation);

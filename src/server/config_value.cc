@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <expected>
 
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/nearest_name.h"
+#include "maildir/uidl_format.h"
 
 namespace restante {
 namespace {
@@ -149,6 +151,10 @@ std::string meaning_error(const KeyRow& row, const std::string& value) {
     if (row.name == "target") return target_error(value);
     if (row.name == "maildir") return template_error(value);
     if (row.name == "user" && value.empty()) return "user is empty; write a name or \"root\"";
+    if (row.name == "dovecot_uidl_format") {
+        const std::expected<UidlFormat, std::string> format = UidlFormat::compile(value);
+        return format ? "" : "dovecot_uidl_format: " + format.error();
+    }
     if (row.table == "auth.backend.*" && row.name == "path" && value.empty()) {
         return "path is empty; write that of the passwd-file";
     }

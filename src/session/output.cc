@@ -1,17 +1,23 @@
 #include "session/output.h"
 
 #include <cstring>
+#include <utility>
 
 #include "pop3/limits.h"
 
 namespace restante {
 
 std::span<char> Output::room() {
-    if (!buffer_.is_held()) buffer_ = buffers_.acquire();
+    if (!buffer_.is_held()) {
+        buffer_ = buffers_.acquire();
+        std::memcpy(buffer_.octets().data(), small_, used_);
+    }
     return buffer_.octets().subspan(used_);
 }
 
 char* Output::line_room() {
+    const bool fits = small_octets - used_ >= pop3::response_line_octets_max;
+    if (!buffer_.is_held() && used_ <= small_octets && fits) return small_ + used_;
     const std::span<char> free = room();
     ASSERT(free.size() >= pop3::response_line_octets_max);
     return free.data();
@@ -46,6 +52,11 @@ void Output::terminate() {
     used_ += pop3::termination.size();
 }
 
+std::optional<std::span<const char>> Output::take_small() {
+    if (buffer_.is_held() || used_ == 0) return std::nullopt;
+    return std::span<const char>(small_).first(std::exchange(used_, 0));
+}
+
 Task<Result<void>> Output::flush() {
     Result<void> sent = co_await send(true);
     co_return sent;
@@ -53,7 +64,8 @@ Task<Result<void>> Output::flush() {
 
 Task<Result<void>> Output::send(bool more) {
     if (used_ == 0) co_return Result<void>();
-    const std::span<const char> pending = buffer_.octets().first(used_);
+    const std::span<const char> pending =
+        buffer_.is_held() ? buffer_.octets().first(used_) : std::span<char>(small_).first(used_);
     const std::int64_t sent = co_await stream_.send(pending, more, ring_.now() + stall_max_);
     used_ = 0;
     buffer_.reset();

@@ -1,6 +1,8 @@
 #pragma once
 /// Replies on their way out: gathered, then sent together.
 
+#include <optional>
+#include <span>
 #include <string_view>
 
 #include "base/buffer_pool.h"
@@ -11,7 +13,7 @@
 
 namespace restante {
 
-/// Holds a buffer only while there is something to send. What is written in one go leaves in one
+/// Holds a pooled buffer only while there is much to send. What is written in one go leaves in one
 /// segment, pipelined replies together.
 class Output final : public WireSink {
 public:
@@ -33,6 +35,9 @@ public:
     bool has_room_for_line() const {
         return BufferPool::buffer_octets - used_ >= pop3::response_line_octets_max;
     }
+    /// What there is to send, where it is little and can stay in place until the client's next
+    /// command: to be sent by who calls. Valid until something is written.
+    std::optional<std::span<const char>> take_small();
 
     std::span<char> room() override;
     void wrote(std::size_t octets) override { used_ += octets; }
@@ -41,13 +46,17 @@ public:
     Task<Result<void>> send(bool more);
 
 private:
+    /// Room for one line beside what small replies to a few commands take.
+    static constexpr std::size_t small_octets = pop3::response_line_octets_max + 128;
+
     char* line_room();
 
     Ring& ring_;
     BufferPool& buffers_;
     Stream& stream_;
     Duration stall_max_;
-    Buffer buffer_;
+    char small_[small_octets];
+    Buffer buffer_;  // from the first line that small_ has no room for
     std::size_t used_ = 0;
 };
 

@@ -37,9 +37,7 @@ TEST_CASE("a message that grew or shrank is refused, and measured anew at the ne
     CHECK(talk.ask("TOP 1 0").starts_with("-ERR [SYS/TEMP]"));
     CHECK(talk.text("RETR 2") == "From: b\r\n\r\ntwo\r\n");
     CHECK(talk.ask("QUIT") == "+OK bye");
-    small.world.settle();
-    MESSAGE(small.world.log());
-    CHECK(small.world.log().contains("message is not what was indexed"));
+    CHECK(log_of(small.world).contains("message is not what was indexed"));
 
     Talk next(small.world, "mrose");
     CHECK(next.ask("LIST 1") == "+OK 1 " + std::to_string(wire_form(octets).size()));
@@ -110,7 +108,7 @@ TEST_CASE("a file that shrinks in mid-RETR: the connection ends, never the final
     CHECK(talk.client().received().starts_with("+OK marked as deleted\r\n+OK 600013 octets\r\n"));
     CHECK_FALSE(talk.client().received().ends_with(".\r\n"));
     CHECK(small.left() == 3);  // no UPDATE
-    CHECK(small.world.log().contains("message changed while it was sent"));
+    CHECK(log_of(small.world).contains("message changed while it was sent"));
 }
 
 TEST_CASE("a disk error in mid-RETR: the connection ends, never the final '.'") {
@@ -175,8 +173,7 @@ TEST_CASE("a login is refused, or shows every message: whichever call fails, and
                 CHECK_MESSAGE(is_code, talk.greeting());
                 CHECK_MESSAGE((error != -ENOBUFS || !talk.greeting().contains("SYS/PERM")),
                               talk.greeting());
-                fresh.world.settle();
-                CHECK(fresh.world.log().contains("error: maildrop /var/vmail/mrose: "));
+                CHECK(log_of(fresh.world).contains("error: maildrop /var/vmail/mrose: "));
                 CHECK(Talk(fresh.world, "mrose").text("UIDL") == ids);  // the next one is let in
             }
         }
@@ -194,7 +191,7 @@ TEST_CASE("a message that cannot be read is listed and refused, and readable onc
         CHECK(talk.text("RETR 2") == "From: b\r\n\r\ntwo\r\n");
         CHECK(talk.ask("QUIT") == "+OK bye");
     }
-    CHECK(small.world.log().contains("new/1130000000.M1P2.pop: open message: Permission denied"));
+    CHECK(log_of(small.world).contains("new/1130000000.M1P2.pop: open message: Permission denied"));
     small.world.files().set_open_error(first_path, 0);
     small.world.wait(std::chrono::seconds(1));
     Talk next(small.world, "mrose");
@@ -222,7 +219,7 @@ TEST_CASE("where the removals may not outlive a power cut, +OK is not said") {
     Talk talk(small.world, "mrose");
     talk.ask("DELE 1");
     CHECK(talk.ask("QUIT").starts_with("-ERR [SYS/TEMP]"));
-    CHECK(small.world.log().contains("removals may not outlive a power cut"));
+    CHECK(log_of(small.world).contains("removals may not outlive a power cut"));
 }
 
 }  // namespace restante::sim

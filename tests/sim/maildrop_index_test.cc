@@ -44,11 +44,6 @@ struct IndexedWorld {
     std::string seen;
 };
 
-bool says(World& world, std::string_view text) {
-    world.settle();
-    return world.log().contains(text);
-}
-
 /// Operations of `kind` that one session takes.
 std::uint64_t operations_of_session(IndexedWorld& indexed, Kind kind) {
     const std::uint64_t before = indexed.world.ring().operations_of(kind);
@@ -67,7 +62,7 @@ TEST_CASE("an index with any octet flipped changes nothing visible") {
         damaged[at] = static_cast<char>(damaged[at] ^ (1 << at % 8));
         indexed.world.files().write_file(index_path, damaged);
         CHECK_MESSAGE(indexed.session_after_restart() == indexed.seen, "octet ", at);
-        CHECK_MESSAGE(says(indexed.world, "restante.index is damaged"), "octet ", at);
+        CHECK_MESSAGE(log_of(indexed.world).contains("restante.index is damaged"), "octet ", at);
     }
 }
 
@@ -77,7 +72,7 @@ TEST_CASE("an index cut at any length changes nothing visible") {
     for (std::size_t octets = 0; octets < index.size(); ++octets) {
         indexed.world.files().write_file(index_path, index.substr(0, octets));
         CHECK_MESSAGE(indexed.session_after_restart() == indexed.seen, octets, " octets");
-        CHECK_MESSAGE(says(indexed.world, "restante.index is damaged"), octets, " octets");
+        CHECK_MESSAGE(log_of(indexed.world).contains("restante.index is damaged"), octets, " octets");
     }
 }
 
@@ -123,7 +118,7 @@ TEST_CASE("a disk that is full or read-only costs a log line, not the login") {
         indexed.world.ring().plan_fault({.kind = Kind::replace_file, .error = -ENOBUFS});
     }
     CHECK(indexed.session_after_restart() == indexed.seen);
-    CHECK(says(indexed.world, "restante.index cannot be written"));
+    CHECK(log_of(indexed.world).contains("restante.index cannot be written"));
     CHECK_FALSE(files.exists(index_path));
     CHECK(indexed.session() == indexed.seen);  // from memory
 }

@@ -81,7 +81,7 @@ std::expected<InodeRef, int> SimFileSystem::open(const InodeRef& start, std::str
     return found;
 }
 
-int SimFileSystem::remove(const InodeRef& directory, const Removal& removal) {
+int SimFileSystem::remove(const InodeRef& directory, Removal& removal) {
     ASSERT(removal.name.find('/') == std::string::npos);
     if (!has_power_) return -EIO;
     const std::expected<InodeRef, int> found = walk(directory, removal.name);
@@ -91,8 +91,15 @@ int SimFileSystem::remove(const InodeRef& directory, const Removal& removal) {
     if (read_only_) return -EROFS;
     set_entry_unsynced({directory, removal.name}, nullptr);
     (*found)->changed = clock_.file_time();
+    removal.has_other_names = found->use_count() > 2 && has_name(*root_, **found);
     count_change();
     return 0;
+}
+
+bool SimFileSystem::has_name(const SimInode& directory, const SimInode& inode) {
+    return std::ranges::any_of(directory.entries, [&inode](const auto& entry) {
+        return entry.second.get() == &inode || has_name(*entry.second, inode);
+    });
 }
 
 int SimFileSystem::sync(const InodeRef& inode) {

@@ -66,7 +66,7 @@ public:
     std::expected<InodeRef, int> walk(const InodeRef& start, std::string_view path) const;
     std::expected<InodeRef, int> open(const InodeRef& start, std::string_view path,
                                       Request::Open what) const;
-    int remove(const InodeRef& directory, const Removal& removal);
+    int remove(const InodeRef& directory, Removal& removal);
     int sync(const InodeRef& inode);
     int replace_file(const InodeRef& directory, std::string_view name, std::string content);
     /// `name` in `directory`, made empty if it is not there.
@@ -100,6 +100,7 @@ private:
     void touch(SimInode& inode);
     void count_change();
     static void end_locks(SimInode& inode);
+    static bool has_name(const SimInode& directory, const SimInode& inode);
     void settle(SimInode& inode, SimRandom& random);
     void settle_names(SimInode& directory, SimRandom& random);
     void tear(SimInode& file, SimRandom& random);

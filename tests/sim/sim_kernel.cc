@@ -58,6 +58,9 @@ bool SimKernel::is_ready(const Operation& operation) const {
         case Kind::accept: return !listener(operation.request.fd).waiting.empty();
         case Kind::receive: return connection(operation).is_receive_ready();
         case Kind::send: return connection(operation).is_send_ready();
+        case Kind::exchange:
+            return is_sending(operation) ? connection(operation).is_send_ready()
+                                         : connection(operation).is_receive_ready();
         case Kind::sleep: return false;
         default: return true;
     }
@@ -74,6 +77,7 @@ std::int64_t SimKernel::carry_out(Operation& operation) {
         case Kind::accept:
         case Kind::receive:
         case Kind::send:
+        case Kind::exchange:
         case Kind::shutdown:
         case Kind::sleep: return carry_out_network(operation);
         case Kind::remove: return remove(request);
@@ -87,10 +91,16 @@ std::int64_t SimKernel::carry_out_network(Operation& operation) {
     using Kind = Request::Kind;
     const Request& request = operation.request;
     if (!is_ready(operation)) return would_block;
-    const int fault = faults_.next(request.kind);
+    Kind kind = request.kind;  // an exchange is a send, then a receive
+    if (kind == Kind::exchange) kind = is_sending(operation) ? Kind::send : Kind::receive;
+    const int fault = faults_.next(kind);
     if (fault == -ECONNRESET) connection(operation).reset(random_.coin());
     if (fault != 0) return fault;
-    switch (request.kind) {
+    if (request.kind == Kind::exchange && kind == Kind::send) {
+        const std::int64_t sent = send(operation);
+        return sent < 0 && sent != would_block ? -EPIPE : would_block;
+    }
+    switch (kind) {
         case Kind::accept: return accept(request);
         case Kind::receive: return receive(operation);
         case Kind::send: return send(operation);
@@ -137,6 +147,11 @@ std::size_t SimKernel::part_of(std::size_t octets) {
     if (options_.octet_by_octet) return std::min<std::size_t>(octets, 1);
     if (!options_.short_reads || octets <= 1) return octets;
     return random_.coin() ? octets : static_cast<std::size_t>(1 + random_.below(octets));
+}
+
+/// An exchange in its first half.
+bool SimKernel::is_sending(const Operation& operation) const {
+    return operation.progress < operation.request.source.size();
 }
 
 std::int64_t SimKernel::receive(Operation& operation) {

@@ -61,6 +61,7 @@ private:
     std::int64_t carry_out_network(Operation& operation);
     std::int64_t carry_out_file(const Request& request);
     std::int64_t accept(const Request& request);
+    bool is_sending(const Operation& operation) const;
     std::int64_t receive(Operation& operation);
     std::int64_t send(Operation& operation);
     std::int64_t open(const Request& request);

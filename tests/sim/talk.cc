@@ -19,6 +19,11 @@ Talk::Talk(World& world, std::string_view user) : Talk(world) {
     greeting_ = ask("PASS " + std::string(talk_password));
 }
 
+Talk::~Talk() {
+    client_.close();
+    world_.settle();
+}
+
 std::optional<WireReply> Talk::reply(bool multi_line) {
     std::optional<WireReply> whole;
     world_.ring().run_until([&] {
@@ -51,6 +56,11 @@ std::string Talk::listings() {
 void Talk::drop() {
     client_.reset();
     world_.settle();
+}
+
+const std::string& log_of(World& world) {
+    world.wait(std::chrono::seconds(1));
+    return world.log();
 }
 
 }  // namespace restante::sim

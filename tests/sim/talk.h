@@ -18,6 +18,10 @@ public:
     explicit Talk(World& world);
     /// Logs in as well; the reply to PASS is greeting().
     Talk(World& world, std::string_view user);
+    Talk(const Talk&) = delete;
+    Talk& operator=(const Talk&) = delete;
+    /// Closes, and lets the server notice.
+    ~Talk();
 
     const std::string& greeting() const { return greeting_; }
     /// The status line; "" where the connection ended before it was whole. The rest of a multi-line
@@ -39,5 +43,8 @@ private:
     std::string received_;
     std::string greeting_;
 };
+
+/// The server's log, once what is gathered is written: a second passes.
+const std::string& log_of(World& world);
 
 }  // namespace restante::sim
