@@ -70,6 +70,7 @@ void ChaosClient::say(What what, std::string line, std::uint32_t number) {
     unsent_.push_back({what, number, said_octets_});
     if (what == What::dele) said_marks_.insert(number);
     if (what == What::rset) said_marks_.clear();
+    if (what == What::flood) is_excused_ = true;  // closed before its end
     if (what == What::quit) unsent_.back().marks = said_marks_;
 }
 
@@ -85,26 +86,18 @@ void ChaosClient::send(std::size_t octets) {
 }
 
 void ChaosClient::on_sent(const Sent& sent) {
-    switch (sent.what) {
-        case What::bad:
-        case What::wrong_password:
-        case What::auth_start:
-            if (++bad_lines_ >= bad_lines_max) is_excused_ = true;
-            break;
-        case What::right_password:
-        case What::auth_response: asked_ = std::max<Step>(asked_, 1); break;
-        case What::flood: is_excused_ = true; break;
-        case What::quit:
-            has_quit_ = is_excused_ = true;
-            for (const std::uint32_t number : sent.marks) {
-                const auto known = ids_.find(number);
-                if (known != ids_.end()) ledger_.may_go(user_, known->second);
-            }
-            break;
-        default: break;
-    }
     const bool is_login = sent.what == What::right_password || sent.what == What::auth_response;
-    if (is_login && !is_logged_in_) asked_ = ledger_.now();
+    const bool is_proper = is_logged_in_ ? sent.what >= What::capa && sent.what < What::bad
+                                         : sent.what <= What::capa && !has_said_password_;
+    if (!is_proper && ++bad_lines_ >= bad_lines_max) is_excused_ = true;
+    if (is_login && !has_said_password_) asked_ = ledger_.now();
+    has_said_password_ = has_said_password_ || is_login;
+    if (sent.what != What::quit) return;
+    has_quit_ = is_excused_ = true;
+    for (const std::uint32_t number : sent.marks) {
+        const auto known = ids_.find(number);
+        if (known != ids_.end()) ledger_.may_go(user_, known->second);
+    }
 }
 
 std::uint32_t ChaosClient::some_number() {

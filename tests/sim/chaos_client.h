@@ -100,6 +100,7 @@ private:
     bool has_all_ids_ = false;
     bool has_all_sizes_ = false;
     bool user_given_ = false;
+    bool has_said_password_ = false;
     bool is_exchange_open_ = false;  // of AUTH
     bool is_logged_in_ = false;
     bool has_quit_ = false;  // QUIT and its line end are sent

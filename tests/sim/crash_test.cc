@@ -11,6 +11,7 @@ namespace restante::sim {
 namespace {
 
 constexpr int seeds = 12;
+constexpr std::uint64_t never_again = ~std::uint64_t{0};
 const std::string maildrop = World::maildrop("mrose");
 
 struct StoredMessage {
@@ -99,6 +100,7 @@ bool survives_power_cut(std::uint64_t seed, bool has_index, std::uint64_t change
     run.start();
     run.world().ring().run_until([&run] { return run.is_over(); });
     const bool has_crashed = run.world().ring().has_crashed();
+    run.world().ring().crash_after(never_again);
     if (has_crashed) run.world().restart_after_power_cut();
     CHECK((has_crashed || run.is_acknowledged()));
     run.check_what_is_left();
@@ -155,7 +157,7 @@ TEST_CASE("a connection that breaks after any number of turns: all marked are go
             run.world().ring().run_until([&] { return run.is_over() || left-- == 0; });
             const bool is_over = run.is_over();
             run.client().reset();
-            run.world().settle();
+            run.world().wait(std::chrono::seconds(1));
             run.check_what_is_left();
             const std::size_t messages = run.world().messages("mrose").size();
             CHECK((messages == 2 || messages == 5));

@@ -142,6 +142,15 @@ class Client:
         self.close()
 
 
+def wait_until(condition, what, seconds=5):
+    """Until condition() is true; a failure names `what` was waited for."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds} s for {what}")
+        time.sleep(0.01)
+
+
 class Server:
     """A running binary; its log is its stderr."""
 

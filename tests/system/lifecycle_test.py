@@ -183,7 +183,9 @@ class DemoTest(harness.SystemTest):
         port = harness.free_port()
         arguments = ["demo", "--port", str(port)]
         server = harness.Server(self, arguments, port, folder=self.world.root, **options)
-        return server.wait_until_ready()
+        server.wait_until_ready()
+        harness.wait_until(lambda: "Ctrl-C" in server.output(), "the demo's words")
+        return server
 
     def test_the_printed_curl_line_works_verbatim(self):
         server = self.start()
