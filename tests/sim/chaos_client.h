@@ -45,13 +45,32 @@ public:
 
 private:
     enum class What : std::uint8_t {
-        greeting, user, right_password, wrong_password, auth_list, auth_start, auth_response,
-        capa, quit, stat, list, uidl, list_one, uidl_one, retr, top, dele, rset, noop, bad, flood,
+        greeting,
+        user,
+        right_password,
+        wrong_password,
+        auth_list,
+        auth_start,
+        auth_response,
+        capa,
+        quit,
+        stat,
+        list,
+        uidl,
+        list_one,
+        uidl_one,
+        retr,
+        top,
+        dele,
+        rset,
+        noop,
+        bad,
+        flood,
     };
     struct Sent {
         What what;
         std::uint32_t number = 0;
-        std::uint64_t end = 0;  ///< of its line, in octets of the connection
+        std::uint64_t end = 0;            ///< of its line, in octets of the connection
         std::set<std::uint32_t> marks{};  ///< QUIT: what the session may have marked
     };
     using Listing = std::map<std::uint32_t, std::string>;

@@ -1,5 +1,6 @@
 // The part of ChaosClient that judges replies.
 #include <charconv>
+#include <utility>
 
 #include "sim/chaos_client.h"
 
@@ -94,7 +95,8 @@ void ChaosClient::judge_before_login(const Sent& sent, const WireReply& reply) {
         case What::auth_response: {
             const bool is_asked = sent.what == What::auth_response ? had_exchange : had_user;
             const bool is_excuse = has_faults_ || reply.status.starts_with("-ERR [IN-USE]");
-            if (reply.is_ok() != is_asked && !(is_asked && is_excuse)) return expect(is_asked, sent, reply);
+            if (reply.is_ok() != is_asked && !(is_asked && is_excuse))
+                return expect(is_asked, sent, reply);
             is_logged_in_ = reply.is_ok();
             marks_.clear();
             return;

@@ -2,9 +2,13 @@
 // cuts: what must hold all the same. RESTANTE_SIM_SEEDS: how many runs; RESTANTE_SIM_FIRST_SEED:
 // from which seed; RESTANTE_SIM_SEED: that one only.
 #include <doctest/doctest.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <list>
 
 #include "sim/chaos_client.h"
@@ -14,9 +18,10 @@ namespace restante::sim {
 namespace {
 
 constexpr std::uint64_t seeds_default = 200;
-constexpr int steps = 400;
+constexpr int steps = 800;
 constexpr std::size_t clients_max = 6;
 constexpr std::size_t log_octets_shown = 3000;
+constexpr std::uint64_t never_again = ~std::uint64_t{0};
 const std::vector<std::string> users = {"mrose", "elise", "jdoe"};
 
 SimOptions options_of(std::uint64_t seed) {
@@ -90,6 +95,7 @@ private:
         for (ChaosClient& client : clients_) client.excuse();
         if (!restarts) return world_.wait(std::chrono::minutes(1 + random_.below(12)));
         look();
+        world_.ring().crash_after(never_again);
         world_.restart();
         for (ChaosClient& client : clients_) client.read();
         for (ChaosClient& client : clients_) client.lose_server();
@@ -123,8 +129,9 @@ private:
 
     std::string some_octets(std::string octets) {
         if (random_.chance(0.05)) return {};
-        static const std::string pieces[] = {"\n", "\r\n", ".", "\n.\n", "\r", "words in a line",
-                                             "\n\n", std::string(1, '\0'), "\xFE"};
+        static const std::string pieces[] = {
+            "\n",  "\r\n", ".", "\n.\n", "\r", "words in a line", "\n\n", std::string(1, '\0'),
+            "\xFE"};
         std::uint64_t count = random_.below(40);
         if (random_.chance(0.05)) count = 4000 + random_.below(8000);
         for (; count > 0; --count) octets += pieces[random_.below(std::size(pieces))];
@@ -155,6 +162,7 @@ private:
 
     /// Everybody sends and reads what is left, and is answered.
     void come_to_an_end() {
+        world_.ring().crash_after(never_again);
         for (ChaosClient& client : clients_) client.behave();
         world_.wait(std::chrono::minutes(1));
         look();
@@ -168,6 +176,28 @@ private:
     std::list<ChaosClient> clients_;
     std::uint64_t delivered_ = 0;
     bool has_crashes_ = false;
+};
+
+/// Tells how to replay a run that ends in a failed ASSERT, where doctest tells nothing.
+class ReplayNote {
+public:
+    explicit ReplayNote(std::uint64_t seed) {
+        std::snprintf(text_, sizeof text_,
+                      "replay: RESTANTE_SIM_SEED=%llu build/release/sim_tests -tc='chaos*'\n",
+                      static_cast<unsigned long long>(seed));
+        former_ = std::signal(SIGABRT, [](int) {
+            [[maybe_unused]] const ssize_t written =
+                ::write(STDERR_FILENO, text_, std::strlen(text_));
+            std::signal(SIGABRT, former_);
+            std::raise(SIGABRT);
+        });
+    }
+    ~ReplayNote() { std::signal(SIGABRT, former_); }
+    static const char* command() { return text_; }
+
+private:
+    static inline char text_[128];
+    static inline void (*former_)(int) = SIG_DFL;
 };
 
 std::uint64_t number_of(const char* variable, std::uint64_t otherwise) {
@@ -185,9 +215,9 @@ TEST_CASE("chaos: no unmarked message removed, one reply a command, exact octets
         count = 1;
     }
     for (std::uint64_t seed = first; seed < first + count; ++seed) {
-        INFO("replay: RESTANTE_SIM_SEED=", seed, " build/release/sim_tests -tc='chaos*'");
+        const ReplayNote note(seed);
         const std::string failure = Chaos(seed).run();
-        REQUIRE_MESSAGE(failure.empty(), failure);
+        REQUIRE_MESSAGE(failure.empty(), ReplayNote::command(), failure);
     }
 }
 

@@ -48,8 +48,7 @@ std::map<std::string, std::string> fetch_all(World& world) {
 
 class CrashRun {
 public:
-    explicit CrashRun(std::uint64_t seed, bool has_index)
-        : world_({.seed = seed}) {
+    explicit CrashRun(std::uint64_t seed, bool has_index) : world_({.seed = seed}) {
         world_.add_user("mrose", talk_password);
         for (const StoredMessage& message : stored) {
             world_.deliver("mrose", message.file_name, message.octets);

@@ -46,10 +46,11 @@ TEST_CASE("messages of every make are sent octet by octet (RFC 1939 §11)") {
     for (const std::string& file :
          {std::string(), std::string("\n"), std::string("\r\n"), std::string("."),
           std::string(".\n"), std::string(".\r\n.\r\n"), std::string("..\n."),
-          std::string("From: a\n\nno final line end"), std::string("From: a\r\n\r\nmixed\nends\r\n"),
-          std::string("lone\rcr\r"), std::string("ends in cr\n\r"), std::string("\r\r\n\n\r"),
-          std::string("nul\0nul\n", 8), std::string("\x80\xFF\xFE 8-bit\n"),
-          std::string(".first octet\n..second\n"), std::string("no headers, no blank line\n")}) {
+          std::string("From: a\n\nno final line end"),
+          std::string("From: a\r\n\r\nmixed\nends\r\n"), std::string("lone\rcr\r"),
+          std::string("ends in cr\n\r"), std::string("\r\r\n\n\r"), std::string("nul\0nul\n", 8),
+          std::string("\x80\xFF\xFE 8-bit\n"), std::string(".first octet\n..second\n"),
+          std::string("no headers, no blank line\n")}) {
         check_octets(file);
     }
     check_octets(std::string(32 * 1024, '.') + "\n");
@@ -138,8 +139,14 @@ TEST_CASE("a folder that is a link, or a file, is trouble and no empty maildrop"
 TEST_CASE("odd names are listed, sent and removed") {
     OneUser user;
     const std::vector<std::string> names = {
-        std::string(255, 'n'), "with spaces in it", "8-bit \xC3\xA9\xFF", "line\nend",
-        "tab\tand\x01\x7F",    "colon only:",       "no-time",            "-dash",
+        std::string(255, 'n'),
+        "with spaces in it",
+        "8-bit \xC3\xA9\xFF",
+        "line\nend",
+        "tab\tand\x01\x7F",
+        "colon only:",
+        "no-time",
+        "-dash",
         "1130000000.M1P2.pop,S=3,W=4",
     };
     for (std::size_t at = 0; at < names.size(); ++at) {
@@ -182,7 +189,8 @@ TEST_CASE("unique-ids are 1 to 70 octets of 0x21..0x7E, no two alike, and stay (
     CHECK(user.uidl() == listing);
 }
 
-TEST_CASE("two files of one name: one message where they are one file, else two with ids that stay") {
+TEST_CASE(
+    "two files of one name: one message where they are one file, else two with ids that stay") {
     OneUser user;
     SimFileSystem& files = user.world.files();
     user.world.deliver("mrose", "1130000000.M1P2.pop", "From: a\n\none\n");
@@ -212,10 +220,11 @@ TEST_CASE("the ids and the order of a dovecot-uidlist are kept") {
     user.world.deliver("mrose", "1130000001.M1P2.pop:2,S", "From: b\n\n");
     user.world.deliver("mrose", "1130000000.M1P2.pop", "From: c\n\n");
     user.world.deliver("mrose", "1129999999.M1P2.pop", "From: new\n\n");
-    const std::string list = "3 V1130000000 N29 G0123456789abcdef0123456789abcdef\n"
-                             "26 :1130000002.M1P2.pop\n"
-                             "27 Psaved :1130000001.M1P2.pop:2,\n"
-                             "28 O1 :1130000000.M1P2.pop\n";
+    const std::string list =
+        "3 V1130000000 N29 G0123456789abcdef0123456789abcdef\n"
+        "26 :1130000002.M1P2.pop\n"
+        "27 Psaved :1130000001.M1P2.pop:2,\n"
+        "28 O1 :1130000000.M1P2.pop\n";
     user.world.files().write_file(maildrop + "/dovecot-uidlist", list);
     const std::string expected =
         "1 0000001c435a6e80\r\n2 0000001a435a6e80\r\n3 saved\r\n4 1129999999.M1P2.pop\r\n";
@@ -225,7 +234,8 @@ TEST_CASE("the ids and the order of a dovecot-uidlist are kept") {
     CHECK(user.uidl() == expected);
 
     // It names the new one too now, which keeps what it was given.
-    user.world.files().write_file(maildrop + "/dovecot-uidlist", list + "29 :1129999999.M1P2.pop\n");
+    user.world.files().write_file(maildrop + "/dovecot-uidlist",
+                                  list + "29 :1129999999.M1P2.pop\n");
     user.world.wait(std::chrono::seconds(1));
     CHECK(user.uidl().ends_with(" 1129999999.M1P2.pop\r\n"));
     // It cannot be read for a while: other ids would be given in its place.

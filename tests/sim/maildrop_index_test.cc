@@ -72,7 +72,8 @@ TEST_CASE("an index cut at any length changes nothing visible") {
     for (std::size_t octets = 0; octets < index.size(); ++octets) {
         indexed.world.files().write_file(index_path, index.substr(0, octets));
         CHECK_MESSAGE(indexed.session_after_restart() == indexed.seen, octets, " octets");
-        CHECK_MESSAGE(log_of(indexed.world).contains("restante.index is damaged"), octets, " octets");
+        CHECK_MESSAGE(log_of(indexed.world).contains("restante.index is damaged"), octets,
+                      " octets");
     }
 }
 
