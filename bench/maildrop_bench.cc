@@ -1,0 +1,85 @@
+// Opening and closing a maildrop that has not changed, through the real store on the real ring:
+// lock, look, index. "cached": the reactor has its index in memory; "stored": it is read from
+// restante.index, as after a start.
+#include <benchmark/benchmark.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "maildir/maildir_store.h"
+#include "ring/uring_ring.h"
+
+namespace restante {
+namespace {
+
+class SilentLog final : public Log {
+public:
+    bool is_enabled(LogLevel) const override { return false; }
+    void write(LogLevel, std::string_view) override {}
+};
+
+/// A Maildir in /tmp; removed at the end.
+class Mail {
+public:
+    explicit Mail(std::int64_t messages) {
+        char name[] = "/tmp/restante-bench.XXXXXX";
+        root_ = ::mkdtemp(name);
+        for (const char* part : {"new", "cur", "tmp"}) {
+            std::filesystem::create_directories(root_ / "mrose" / part);
+        }
+        for (std::int64_t i = 0; i < messages; ++i) {
+            const std::string file = std::to_string(1700000000 + i) + ".M1P1.bench:2,S";
+            std::ofstream(root_ / "mrose" / "cur" / file) << "Subject: bench\n\nA line.\n";
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));  // beyond timestamp_granularity
+    }
+    ~Mail() { std::filesystem::remove_all(root_); }
+    StoreOptions options() const {
+        return {*MaildropPath::parse((root_ / "{user}").string()), UniqueIdPolicy(), true};
+    }
+
+private:
+    std::filesystem::path root_;
+};
+
+Task<void> open_once(Store& store, std::uint32_t& count) {
+    const OpenedMaildrop opened = co_await store.open({"mrose", "", "", "bench"});
+    if (opened) count = (*opened)->count();
+}
+
+void open_and_close(Ring& ring, Store& store, benchmark::State& state) {
+    std::uint32_t count = 0;
+    Task<void> task = open_once(store, count);
+    task.start([](void*) {}, nullptr);
+    while (!task.is_done()) ring.turn();
+    if (count != state.range(0)) state.SkipWithError("not the messages that are there");
+}
+
+void open_unchanged(benchmark::State& state, bool is_cached) {
+    const Mail mail(state.range(0));
+    const StoreOptions options = mail.options();
+    HelperPool helpers(default_helper_sizes());
+    std::expected<std::unique_ptr<Ring>, std::string> ring = make_uring_ring(helpers, {});
+    if (!ring) return state.SkipWithError(ring.error().c_str());
+    SilentLog log;
+    BufferPool buffers;
+    auto store = std::make_unique<MaildirStore>(**ring, log, buffers, options);
+    open_and_close(**ring, *store, state);  // makes the index
+    for ([[maybe_unused]] auto _ : state) {
+        if (!is_cached) store = std::make_unique<MaildirStore>(**ring, log, buffers, options);
+        open_and_close(**ring, *store, state);
+    }
+}
+
+void open_cached(benchmark::State& state) { open_unchanged(state, true); }
+void open_stored(benchmark::State& state) { open_unchanged(state, false); }
+
+BENCHMARK(open_cached)->Arg(20)->Arg(10'000)->Unit(benchmark::kMicrosecond);
+BENCHMARK(open_stored)->Arg(20)->Arg(10'000)->Unit(benchmark::kMicrosecond);
+
+}  // namespace
+}  // namespace restante
