@@ -3,7 +3,7 @@
 passed=0
 failed=0
 skips=()
-part_seconds_max=1200
+part_seconds_max=${part_seconds_max:-600}
 mkdir -p build/test-logs
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}

@@ -9,7 +9,7 @@ namespace restante {
 
 enum class LogLevel : std::uint8_t { debug, info, warn, error };
 
-/// Takes whole lines; never blocks a reactor. Implementations: server/reactor_log.h, StderrLog, the
+/// Takes whole lines; never blocks a reactor. Implementations: server/reactor_log.h, DirectLog, the
 /// tests'.
 class Log {
 public:

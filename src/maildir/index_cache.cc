@@ -2,25 +2,25 @@
 
 namespace restante {
 
-std::shared_ptr<const MaildropIndex> IndexCache::find(std::string_view path) {
+CachedIndex IndexCache::find(std::string_view path) {
     const auto found = by_path_.find(path);
-    if (found == by_path_.end()) return nullptr;
+    if (found == by_path_.end()) return {};
     entries_.splice(entries_.begin(), entries_, found->second);
-    return found->second->index;
+    return found->second->cached;
 }
 
-void IndexCache::put(std::string_view path, std::shared_ptr<const MaildropIndex> index) {
+void IndexCache::put(std::string_view path, CachedIndex cached) {
     if (const auto found = by_path_.find(path); found != by_path_.end()) erase(found->second);
-    const std::size_t octets = index->encoded().size();
+    const std::size_t octets = cached.index->encoded().size();
     if (octets > octets_max) return;
     while (octets_ + octets > octets_max) erase(std::prev(entries_.end()));
-    entries_.push_front({std::string(path), std::move(index)});
+    entries_.push_front({std::string(path), std::move(cached)});
     by_path_.emplace(entries_.front().path, entries_.begin());
     octets_ += octets;
 }
 
 void IndexCache::erase(std::list<Entry>::iterator entry) {
-    octets_ -= entry->index->encoded().size();
+    octets_ -= entry->cached.index->encoded().size();
     by_path_.erase(entry->path);
     entries_.erase(entry);
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -12,20 +13,28 @@
 
 namespace restante {
 
+/// An index, and restante.index as it was when the two were last known to agree, or when writing
+/// it had just failed. Nothing: not known.
+struct CachedIndex {
+    std::shared_ptr<const MaildropIndex> index;  ///< nullptr: none
+    std::optional<FileIdentity> file;
+};
+
 /// The most recently used indexes, by the maildrop's path. Whoever takes one out compares its trust
-/// with the folders: another reactor or program may have changed them.
+/// with the folders, and its file with what is there: another reactor or program may have changed
+/// them.
 class IndexCache {
 public:
     /// Octets of all indexes in it; one that is larger by itself is not kept.
     static constexpr std::size_t octets_max = 64 * 1024 * 1024;
 
-    std::shared_ptr<const MaildropIndex> find(std::string_view path);  ///< nullptr: not here
-    void put(std::string_view path, std::shared_ptr<const MaildropIndex> index);
+    CachedIndex find(std::string_view path);
+    void put(std::string_view path, CachedIndex cached);
 
 private:
     struct Entry {
         std::string path;
-        std::shared_ptr<const MaildropIndex> index;
+        CachedIndex cached;
     };
     void erase(std::list<Entry>::iterator entry);
 

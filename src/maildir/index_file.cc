@@ -51,6 +51,7 @@ void set_trust(Header& header, const IndexTrust& trust) {
     header.dovecot_uidlist = record_of(trust.dovecot_uidlist, false);
     header.courier_sizelist = record_of(trust.courier_sizelist, false);
     header.policy = trust.policy;
+    header.bits = trust.has_unmeasured ? unmeasured_bit : 0;
 }
 
 void store_header(std::vector<char>& file, Header header) {
@@ -153,8 +154,11 @@ IndexTrust MaildropIndex::trust() const {
             {identity_of(header.current), (header.current.bits & trusted_bit) != 0},
             identity_of(header.dovecot_uidlist),
             identity_of(header.courier_sizelist),
-            header.policy};
+            header.policy,
+            (header.bits & unmeasured_bit) != 0};
 }
+
+std::uint32_t MaildropIndex::generation() const { return read_record<Header>(file_, 0).generation; }
 
 std::shared_ptr<const MaildropIndex> MaildropIndex::with_trust(const IndexTrust& trust) const {
     std::vector<char> file = file_;
@@ -169,6 +173,13 @@ RetiredId MaildropIndex::retired(std::uint32_t at) const {
     ASSERT(at < retired_count_);
     const auto record = read_record<RetiredRecord>(file_, retired_at_ + at * sizeof(RetiredRecord));
     return {text(record.id_at, record.id_octets), record.inode};
+}
+
+std::uint32_t next_generation(std::uint32_t previous, WallTime now) {
+    static constexpr std::int64_t nanoseconds_a_second = 1'000'000'000;
+    const std::int64_t seconds = now.nanoseconds / nanoseconds_a_second;
+    const std::int64_t next = std::max<std::int64_t>(std::int64_t{previous} + 1, seconds);
+    return static_cast<std::uint32_t>(std::min<std::int64_t>(next, UINT32_MAX));
 }
 
 IndexBuilder::IndexBuilder(std::size_t messages_expected) {
@@ -227,7 +238,8 @@ void IndexBuilder::retire(const RetiredId& retired) {
     ++retired_count_;
 }
 
-std::shared_ptr<const MaildropIndex> IndexBuilder::build(const IndexTrust& trust) {
+std::shared_ptr<const MaildropIndex> IndexBuilder::build(const IndexTrust& trust,
+                                                         std::uint32_t generation) {
     Header header{};
     std::memcpy(header.magic, magic.data(), magic.size());
     header.byte_order = byte_order_mark;
@@ -235,8 +247,9 @@ std::shared_ptr<const MaildropIndex> IndexBuilder::build(const IndexTrust& trust
     header.octets = octets_;
     header.count = count_;
     header.retired_count = retired_count_;
-    header.dot_numbers = dots_.size();
-    header.text_octets = text_.size();
+    header.dot_numbers = static_cast<std::uint32_t>(dots_.size());
+    header.text_octets = static_cast<std::uint32_t>(text_.size());
+    header.generation = generation;
     set_trust(header, trust);
     const std::optional<Sections> sections = sections_of(header);
     ASSERT(sections.has_value());

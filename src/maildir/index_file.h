@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "maildir/file_table.h"
 #include "maildir/message_file.h"
 #include "pop3/message_meter.h"
@@ -66,6 +67,8 @@ struct IndexTrust {
     FileIdentity courier_sizelist;
     /// UniqueIdPolicy::hash(): from an index of another policy octets are used and ids are not.
     std::uint64_t policy = 0;
+    /// Of some message the octets are not known: a cure need not show in the folders.
+    bool has_unmeasured = false;
     friend bool operator==(const IndexTrust&, const IndexTrust&) = default;
 };
 
@@ -111,6 +114,8 @@ public:
     pop3::MessageMeasure measure(std::uint32_t at) const;
 
     IndexTrust trust() const;
+    /// Of two indexes of one maildrop that with the greater one was made later.
+    std::uint32_t generation() const;
     /// A copy that differs in this only.
     std::shared_ptr<const MaildropIndex> with_trust(const IndexTrust& trust) const;
 
@@ -143,6 +148,11 @@ struct NewIndexedMessage {
     std::uint64_t inode = 0;
 };
 
+/// For the index that follows one of generation `previous` (0: follows none) at `now`: greater, and
+/// not below the seconds since 1970, so that after restante.index was removed a new line of indexes
+/// is ahead of what is left of the old one.
+std::uint32_t next_generation(std::uint32_t previous, WallTime now);
+
 /// Puts an index together; use once.
 class IndexBuilder {
 public:
@@ -150,7 +160,8 @@ public:
     /// In the order of the message numbers; at most indexed_messages_max times.
     void add(const NewIndexedMessage& message, const pop3::MessageMeasure& measure);
     void retire(const RetiredId& retired);
-    std::shared_ptr<const MaildropIndex> build(const IndexTrust& trust);
+    std::shared_ptr<const MaildropIndex> build(const IndexTrust& trust,
+                                               std::uint32_t generation = 0);
 
 private:
     std::uint32_t add_text(std::string_view text);

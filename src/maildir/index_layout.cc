@@ -15,7 +15,6 @@ namespace restante::index_layout {
 namespace {
 
 constexpr std::size_t checksummed_from = offsetof(Header, checksum) + sizeof(Header::checksum);
-constexpr std::size_t text_octets_max = UINT32_MAX;
 
 // What all octets of the text have in common; where it answers, no name or id has to be looked at.
 struct TextTraits {
@@ -158,13 +157,13 @@ std::optional<Header> checked_header(std::span<const char> file) {
 std::optional<Sections> sections_of(const Header& header) {
     static constexpr std::uint64_t dot_numbers_max =
         std::uint64_t{indexed_messages_max} * (1 + pop3::stuffed_dots_recorded_max);
+    static_assert(dot_numbers_max <= UINT32_MAX);
     if (header.count > indexed_messages_max || header.dot_numbers > dot_numbers_max)
         return std::nullopt;
-    if (header.text_octets > text_octets_max) return std::nullopt;
     Sections sections{};
-    sections.retired_at = sizeof(Header) + header.count * sizeof(MessageRecord);
+    sections.retired_at = sizeof(Header) + std::size_t{header.count} * sizeof(MessageRecord);
     sections.dots_at = sections.retired_at + header.retired_count * sizeof(RetiredRecord);
-    sections.text_at = sections.dots_at + header.dot_numbers * sizeof(std::uint64_t);
+    sections.text_at = sections.dots_at + std::size_t{header.dot_numbers} * sizeof(std::uint64_t);
     sections.end = sections.text_at + header.text_octets;
     return sections;
 }

@@ -20,6 +20,8 @@ inline constexpr std::uint32_t format_version = 1;
 inline constexpr std::uint64_t exists_bit = 1;
 inline constexpr std::uint64_t trusted_bit = 2;
 
+inline constexpr std::uint32_t unmeasured_bit = 1;  ///< in Header::bits
+
 struct IdentityRecord {
     std::uint64_t device;
     std::uint64_t inode;
@@ -37,9 +39,11 @@ struct Header {
     std::uint64_t octets;    ///< of all messages, as clients count
     std::uint32_t count;
     std::uint32_t retired_count;
-    std::uint64_t dot_numbers;
-    std::uint64_t text_octets;
+    std::uint32_t dot_numbers;
+    std::uint32_t text_octets;
     std::uint64_t policy;
+    std::uint32_t generation;
+    std::uint32_t bits;
     IdentityRecord fresh;
     IdentityRecord current;
     IdentityRecord dovecot_uidlist;

@@ -41,12 +41,17 @@ bool holds(const FolderTrust& then, const FolderTrust& now) {
     return then.is_trusted && same_folder(then.folder, now.folder);
 }
 
-/// Nothing has changed since the index was made.
+/// Nothing has changed since the index was made, and nothing of it was left open.
 bool holds(const IndexTrust& then, const IndexTrust& now) {
-    return then.policy == now.policy && holds(then.fresh, now.fresh) &&
+    return !then.has_unmeasured && then.policy == now.policy && holds(then.fresh, now.fresh) &&
            holds(then.current, now.current) &&
            same_file(then.dovecot_uidlist, now.dovecot_uidlist) &&
            same_file(then.courier_sizelist, now.courier_sizelist);
+}
+
+/// Both are known, and the same.
+bool is_same(const std::optional<FileIdentity>& then, const std::optional<FileIdentity>& now) {
+    return then && now && same_file(*then, *now);
 }
 
 }  // namespace
@@ -54,31 +59,48 @@ bool holds(const IndexTrust& then, const IndexTrust& now) {
 Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::run() {
     const Result<IndexTrust> now = co_await look();
     if (!now) co_return std::unexpected(now.error());
-    std::shared_ptr<const MaildropIndex> index = context_.cache.find(place_.path);
-    if (index != nullptr && holds(index->trust(), *now)) co_return index;
+    const std::optional<FileIdentity> file = co_await identify_index();
+    CachedIndex cached = context_.cache.find(place_.path);
+    const bool is_current = cached.index != nullptr && is_same(cached.file, file);
+    if (is_current && holds(cached.index->trust(), *now)) co_return cached.index;
+    std::shared_ptr<const MaildropIndex> previous = std::move(cached.index);
+    if (!is_current) {
+        if (file && !file->exists) previous = nullptr;  // removed: what it remembered is not wanted
+        const std::shared_ptr<const MaildropIndex> stored = co_await read_index();
+        // An older one: it could not be replaced, or somebody restored it.
+        const bool is_newest =
+            stored != nullptr &&
+            (previous == nullptr || stored->generation() >= previous->generation());
+        if (is_newest && holds(stored->trust(), *now)) {
+            context_.cache.put(place_.path, {stored, file});
+            co_return stored;
+        }
+        if (is_newest) previous = stored;
+    }
+    Result<std::shared_ptr<const MaildropIndex>> rebuilt =
+        co_await rebuild(std::move(previous), *now);
+    if (rebuilt) co_await keep(*rebuilt);
+    co_return rebuilt;
+}
+
+/// nullptr: there is none that can be used.
+Task<std::shared_ptr<const MaildropIndex>> IndexRefresh::read_index() {
     Result<std::vector<char>> file =
         co_await read_file(context_.ring, directory_, index_name, index_octets_max);
     if (file) {
         std::shared_ptr<const MaildropIndex> stored = MaildropIndex::decode(std::move(*file));
         if (stored == nullptr)
             warn(LogLevel::warn, "restante.index is damaged or of another version: made again");
-        // Another reactor's may be newer than what is cached here; only it remembers some ids.
-        if (stored != nullptr) index = std::move(stored);
-    } else if (file.error().kind != ErrorKind::not_found) {
+        co_return stored;
+    }
+    if (file.error().kind != ErrorKind::not_found) {
         warn(LogLevel::warn,
              fmt::format("restante.index cannot be read: {}", describe(file.error())));
     }
-    if (index != nullptr && holds(index->trust(), *now)) {
-        context_.cache.put(place_.path, index);
-        co_return index;
-    }
-    Result<std::shared_ptr<const MaildropIndex>> rebuilt = co_await rebuild(std::move(index), *now);
-    if (rebuilt) co_await keep(*rebuilt);
-    co_return rebuilt;
+    co_return nullptr;
 }
 
 Task<void> IndexRefresh::keep(std::shared_ptr<const MaildropIndex> index) {
-    context_.cache.put(place_.path, index);
     const std::int64_t written = co_await perform(
         context_.ring, Request::replace_file(directory_, index_name, index->encoded()));
     if (written < 0) {
@@ -87,6 +109,16 @@ Task<void> IndexRefresh::keep(std::shared_ptr<const MaildropIndex> index) {
         warn(LogLevel::warn,
              fmt::format("{}; the next login lists the folders again", describe(error)));
     }
+    // Also where it could not be written: as long as the older one is there, this one counts.
+    const std::optional<FileIdentity> file = co_await identify_index();
+    context_.cache.put(place_.path, {std::move(index), file});
+}
+
+/// Nothing: cannot be said, which is no reason to refuse a login.
+Task<std::optional<FileIdentity>> IndexRefresh::identify_index() {
+    const Result<FileIdentity> found = co_await identify(index_name);
+    if (!found) co_return std::nullopt;
+    co_return *found;
 }
 
 /// What an index must have been made from to hold now.
@@ -166,11 +198,11 @@ std::shared_ptr<const MaildropIndex> IndexRefresh::build(const Scan& scan, const
         const std::uint64_t inode = read != nullptr ? read->inode : file.inode;
         builder.add({file.name, ids.unique_id(message), file.folder, message.id_kind, inode},
                     measure);
-        // A permission that is cured later does not show in the folder.
-        if (measure.stored_octets == unmeasured) trust.fresh.is_trusted = false;
+        if (measure.stored_octets == unmeasured) trust.has_unmeasured = true;
     }
     for (const RetiredId& retired : ids.retired) builder.retire(retired);
-    return builder.build(trust);
+    const std::uint32_t former = previous == nullptr ? 0 : previous->index().generation();
+    return builder.build(trust, next_generation(former, context_.ring.wall_time()));
 }
 
 const MeasuredFile* IndexRefresh::measured(const ScannedFile& file) const {

@@ -32,7 +32,7 @@ public:
     /// listed, and messages that no index knows are read.
     Task<Result<std::shared_ptr<const MaildropIndex>>> run();
     /// Keeps `index` for later sessions, in memory and on disk. Failing at the latter costs time
-    /// later, no more.
+    /// later, no more; other reactors then do not hear of it.
     Task<void> keep(std::shared_ptr<const MaildropIndex> index);
 
 private:
@@ -48,6 +48,8 @@ private:
 
     Task<Result<IndexTrust>> look();
     Task<Result<FileIdentity>> identify(const char* name);
+    Task<std::optional<FileIdentity>> identify_index();
+    Task<std::shared_ptr<const MaildropIndex>> read_index();
     Task<Result<std::shared_ptr<const MaildropIndex>>> rebuild(
         std::shared_ptr<const MaildropIndex> previous, IndexTrust trust);
     Task<Result<Lists>> read_lists();

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <map>
 #include <utility>
 
+#include "base/assert.h"
 #include "maildir/index_refresh.h"
 #include "maildir/maildir_name.h"
 
@@ -16,6 +16,12 @@ namespace {
 /// How often a marked message that has another name meanwhile is looked for before UPDATE gives up
 /// on it.
 constexpr int removal_rounds_max = 4;
+/// How often a message to be sent is looked for, likewise.
+constexpr int searches_max = 4;
+
+constexpr Error not_as_indexed{ErrorKind::exhausted, 0, "message is not what was indexed"};
+/// Without ENOENT, which says that a name that was just listed is not there.
+constexpr Error gone{ErrorKind::not_found, 0, "message was removed by another program"};
 
 /// Renamed, or one file under several names: programs without rename(2) link first, then unlink.
 bool may_be_elsewhere(const Removal& removal) {
@@ -30,58 +36,97 @@ Task<Result<MessageSource*>> MaildirMaildrop::open_message(std::uint32_t index) 
         co_return std::unexpected(
             Error{ErrorKind::refused, 0, "message could not be read at login"});
     }
-    Result<Handle> file = co_await open_file(message);
+    if (changed_.contains(index)) co_return std::unexpected(not_as_indexed);
+    Result<OpenFile> file = co_await open_file(message.folder, message.name);
+    if (!file && file.error().system_errno == ENOENT) file = co_await open_renamed(message);
     if (!file) co_return std::unexpected(file.error());
-    FileStatus status;
-    const std::int64_t known =
-        co_await perform(context_.ring, Request::status(file->get(), status));
-    if (known < 0)
-        co_return std::unexpected(error_of_errno(static_cast<int>(-known), "look at message"));
-    if (status.inode != message.inode || status.octets != message.stored_octets) {
+    if (file->status.inode != message.inode || file->status.octets != message.stored_octets) {
         co_await note_changed(index);
-        co_return std::unexpected(
-            Error{ErrorKind::exhausted, 0, "message is not what was indexed"});
+        co_return std::unexpected(not_as_indexed);
     }
-    source_ = FileSource(std::move(*file), message);
+    source_ = FileSource(std::move(file->handle), message);
     MessageSource* source = &source_;
     co_return source;
 }
 
-Task<Result<Handle>> MaildirMaildrop::open_file(IndexedMessage message) {
-    std::string path = path_in_maildrop(message.folder, message.name);
-    std::int64_t opened = co_await perform(
+Task<Result<MaildirMaildrop::OpenFile>> MaildirMaildrop::open_file(Folder folder,
+                                                                   std::string_view name) {
+    const std::string path = path_in_maildrop(folder, name);
+    const std::int64_t opened = co_await perform(
         context_.ring, Request::open(directory_.get(), path.c_str(), Request::Open::file));
-    if (opened == -ENOENT) {
-        Result<std::string> found = co_await find_again(message);
-        if (!found) co_return std::unexpected(found.error());
-        path = std::move(*found);
-        opened = co_await perform(
-            context_.ring, Request::open(directory_.get(), path.c_str(), Request::Open::file));
-    }
     if (opened < 0)
         co_return std::unexpected(error_of_errno(static_cast<int>(-opened), "open message"));
-    co_return Handle(context_.ring, static_cast<int>(opened));
+    OpenFile file{Handle(context_.ring, static_cast<int>(opened)), {}};
+    const std::int64_t known =
+        co_await perform(context_.ring, Request::status(file.handle.get(), file.status));
+    if (known < 0)
+        co_return std::unexpected(error_of_errno(static_cast<int>(-known), "look at message"));
+    co_return file;
 }
 
-/// Another program has renamed it (other flags, new/ to cur/) or removed it.
-Task<Result<std::string>> MaildirMaildrop::find_again(IndexedMessage message) {
-    const Result<Scan> scan = co_await scan_maildir(context_.ring, directory_.get());
-    if (!scan) co_return std::unexpected(scan.error());
-    for (const ScannedFile& file : scan->files) {
-        if (file.inode == message.inode && base_name(file.name) == message.base) {
-            co_return path_in_maildrop(file.folder, file.name);
-        }
+/// Another program has renamed it (other flags, new/ to cur/) or removed it. It is looked for in
+/// the last listing first: where thousands were renamed at once, one listing serves them all.
+Task<Result<MaildirMaildrop::OpenFile>> MaildirMaildrop::open_renamed(IndexedMessage message) {
+    bool is_listed = false;
+    if (last_scan_) {
+        const Result<bool> unchanged =
+            co_await is_unchanged(context_.ring, directory_.get(), *last_scan_);
+        if (!unchanged) co_return std::unexpected(unchanged.error());
+        is_listed = *unchanged;
     }
-    co_return std::unexpected(Error{ErrorKind::not_found, ENOENT, "open message"});
+    for (int i = 0; i < searches_max; ++i) {
+        if (!is_listed) {
+            const Result<void> scanned = co_await scan_again();
+            if (!scanned) co_return std::unexpected(scanned.error());
+        }
+        const std::span<const ScannedFile> files = files_named(*last_scan_, message.base);
+        Result<OpenFile> file = co_await open_one_of(files, message.inode);
+        if (file || file.error().kind != ErrorKind::not_found) co_return file;
+        const bool is_settled = last_scan_->fresh.is_settled && last_scan_->current.is_settled;
+        const bool is_renamed_again = file.error().system_errno == ENOENT;
+        if (!is_renamed_again && (is_settled || !is_listed)) co_return file;
+        is_listed = false;
+    }
+    co_return std::unexpected(gone);
 }
 
-/// The next login measures it anew; this session keeps what it has said.
-Task<void> MaildirMaildrop::note_changed(std::uint32_t changed) {
+/// That with `inode`, as the open file says: what a listing says of inodes is something else on
+/// some file systems (overlayfs, FUSE). not_found: none of them is, with ENOENT where one has
+/// another name meanwhile.
+Task<Result<MaildirMaildrop::OpenFile>> MaildirMaildrop::open_one_of(
+    std::span<const ScannedFile> files, std::uint64_t inode) {
+    Error error = gone;
+    for (const ScannedFile& listed : files) {
+        Result<OpenFile> file = co_await open_file(listed.folder, listed.name);
+        if (file && file->status.inode == inode) co_return file;
+        if (!file) error = file.error();
+    }
+    co_return std::unexpected(error);
+}
+
+Task<Result<void>> MaildirMaildrop::scan_again() {
+    last_scan_.reset();
+    Result<Scan> scan = co_await scan_maildir(context_.ring, directory_.get());
+    if (!scan) co_return std::unexpected(scan.error());
+    last_scan_ = std::move(*scan);
+    co_return Result<void>();
+}
+
+Task<void> MaildirMaildrop::note_changed(std::uint32_t index) {
+    ASSERT(index < index_->count());
+    if (!changed_.insert(index).second) co_return;
+    IndexRefresh refresh(context_, place_, directory_.get());
+    co_await refresh.keep(noted_index());
+}
+
+/// What was opened, but that the noted messages have to be measured anew. This session keeps what
+/// it has said.
+std::shared_ptr<const MaildropIndex> MaildirMaildrop::noted_index() {
     IndexBuilder builder(index_->count());
     for (std::uint32_t at = 0; at < index_->count(); ++at) {
         const IndexedMessage message = index_->message(at);
         pop3::MessageMeasure measure = index_->measure(at);
-        if (at == changed) measure.stored_octets = unmeasured;
+        if (changed_.contains(at)) measure.stored_octets = unmeasured;
         builder.add(
             {message.name, message.unique_id, message.folder, message.id_kind, message.inode},
             measure);
@@ -89,13 +134,14 @@ Task<void> MaildirMaildrop::note_changed(std::uint32_t changed) {
     for (std::uint32_t at = 0; at < index_->retired_count(); ++at)
         builder.retire(index_->retired(at));
     IndexTrust trust = index_->trust();
-    trust.fresh.is_trusted = false;
-    IndexRefresh refresh(context_, place_, directory_.get());
-    co_await refresh.keep(builder.build(trust));
+    trust.has_unmeasured = true;
+    generation_ = next_generation(generation_, context_.ring.wall_time());
+    return builder.build(trust, generation_);
 }
 
-/// Each marked message is found again by base name and inode if it was renamed; already gone counts
-/// as done. What UPDATE acknowledges is on stable storage where [pop3] durable says so.
+/// Each marked message is looked for if it was renamed; already gone counts as done. What cannot be
+/// removed keeps no other from it. What UPDATE acknowledges is on stable storage where
+/// [pop3] durable says so.
 Task<CommitOutcome> MaildirMaildrop::commit(const pop3::DeletionMarks& marks) {
     std::vector<Pending> pending;
     for (std::uint32_t at = 0; at < index_->count(); ++at) {
@@ -104,12 +150,13 @@ Task<CommitOutcome> MaildirMaildrop::commit(const pop3::DeletionMarks& marks) {
         pending.push_back({at, message.folder, std::string(message.name)});
     }
     bool is_complete = true;
-    for (int round = 0; round < removal_rounds_max && !pending.empty(); ++round) {
+    for (int round = 0; !pending.empty(); ++round) {
         bool went_well = true;
         if (round > 0) went_well = co_await relocate(pending);
-        if (went_well) went_well = co_await remove(pending);
         is_complete = is_complete && went_well;
-        if (!went_well) break;
+        if (round == removal_rounds_max) break;
+        went_well = co_await remove(pending);
+        is_complete = is_complete && went_well;
     }
     if (!pending.empty()) complain("renamed as fast as they are removed", EBUSY);
     bool is_durable = true;
@@ -121,19 +168,23 @@ Task<CommitOutcome> MaildirMaildrop::commit(const pop3::DeletionMarks& marks) {
 /// Leaves in `pending` what has to be looked for. False: something could not be removed.
 Task<bool> MaildirMaildrop::remove(std::vector<Pending>& pending) {
     const bool opened = co_await open_losing(pending);
-    if (!opened) co_return false;
+    if (pending.empty()) co_return opened;
     std::vector<Removal> removals;
     removals.reserve(pending.size());
-    for (Pending& message : pending) {
+    for (const Pending& message : pending) {
         removals.push_back({losing(message.folder).handle.get(), message.name,
-                            device_of(message.folder), index_->message(message.message).inode});
+                            message.device.value_or(device_of(message.folder)),
+                            index_->message(message.message).inode});
     }
     const std::int64_t done = co_await perform(context_.ring, Request::remove(removals));
     if (done < 0) {
         complain("not removed", static_cast<int>(-done));
+        pending.clear();
         co_return false;
     }
-    co_return settle(pending, removals);
+    const bool settled = settle(pending, removals);
+    const bool went_well = opened && settled;
+    co_return went_well;
 }
 
 bool MaildirMaildrop::settle(std::vector<Pending>& pending, const std::vector<Removal>& removals) {
@@ -152,39 +203,77 @@ bool MaildirMaildrop::settle(std::vector<Pending>& pending, const std::vector<Re
     return went_well;
 }
 
-/// Gives those that are still there their present names, and forgets the others.
+/// Gives those that are still there their present names, and forgets the others. False: of some it
+/// cannot be said; these are forgotten too.
 Task<bool> MaildirMaildrop::relocate(std::vector<Pending>& pending) {
-    const Result<Scan> scan = co_await scan_maildir(context_.ring, directory_.get());
-    if (!scan) {
-        complain("folders not listed", scan.error().system_errno);
+    const Result<void> scanned = co_await scan_again();
+    if (!scanned) {
+        complain("folders not listed", scanned.error().system_errno);
+        pending.clear();
         co_return false;
     }
-    std::map<std::pair<std::string_view, std::uint64_t>, const ScannedFile*> files;
-    for (const ScannedFile& file : scan->files) files[{base_name(file.name), file.inode}] = &file;
-    std::erase_if(pending, [this, &files](Pending& message) {
-        const IndexedMessage indexed = index_->message(message.message);
-        const auto found = files.find({indexed.base, indexed.inode});
-        if (found == files.end()) return true;
-        message.folder = found->second->folder;
-        message.name = found->second->name;
-        return false;
-    });
-    co_return true;
+    bool went_well = true;
+    std::vector<Pending> to_remove;
+    for (Pending& message : pending) {
+        const Whereabouts whereabouts = co_await relocate_one(message);
+        if (whereabouts == Whereabouts::unknown) went_well = false;
+        if (whereabouts == Whereabouts::found || whereabouts == Whereabouts::renamed_again)
+            to_remove.push_back(std::move(message));
+    }
+    pending = std::move(to_remove);
+    co_return went_well;
 }
 
-Task<bool> MaildirMaildrop::open_losing(const std::vector<Pending>& pending) {
-    for (const Pending& message : pending) {
-        LosingFolder& folder = losing(message.folder);
-        if (folder.handle.is_open()) continue;
-        const std::int64_t opened = co_await perform(
-            context_.ring,
-            Request::open(directory_.get(), folder_name(message.folder), Request::Open::directory));
-        if (opened < 0) {
-            complain(folder_name(message.folder), static_cast<int>(-opened));
-            co_return false;
+/// By base name; whether it is the file that was indexed, the file itself says. Its device need not
+/// be its folder's (overlayfs) and is not in the index: it is taken from the file with the right
+/// inode, and removal compares both, so a file that takes its place meanwhile stays.
+Task<MaildirMaildrop::Whereabouts> MaildirMaildrop::relocate_one(Pending& message) {
+    const IndexedMessage indexed = index_->message(message.message);
+    Whereabouts whereabouts = Whereabouts::gone;
+    const std::span<const ScannedFile> files = files_named(*last_scan_, indexed.base);
+    for (const ScannedFile& file : files) {
+        const std::string path = path_in_maildrop(file.folder, file.name);
+        FileStatus status;
+        const std::int64_t known = co_await perform(
+            context_.ring, Request::status_at(directory_.get(), path.c_str(), status));
+        if (known == -ENOENT) {
+            whereabouts = Whereabouts::renamed_again;
+        } else if (known < 0) {
+            complain(path, static_cast<int>(-known));
+            co_return Whereabouts::unknown;
+        } else if (status.inode == indexed.inode) {
+            message = {message.message, file.folder, std::string(file.name), status.device};
+            co_return Whereabouts::found;
         }
-        folder.handle = Handle(context_.ring, static_cast<int>(opened));
     }
+    co_return whereabouts;
+}
+
+/// Forgets those whose folder cannot be opened. False: there were some.
+Task<bool> MaildirMaildrop::open_losing(std::vector<Pending>& pending) {
+    static constexpr std::array folders{Folder::fresh, Folder::current};
+    bool went_well = true;
+    for (const Folder folder : folders) {
+        const auto is_in_it = [folder](const Pending& message) { return message.folder == folder; };
+        if (std::ranges::none_of(pending, is_in_it)) continue;
+        const bool opened = co_await open_losing(folder);
+        if (opened) continue;
+        std::erase_if(pending, is_in_it);
+        went_well = false;
+    }
+    co_return went_well;
+}
+
+Task<bool> MaildirMaildrop::open_losing(Folder folder) {
+    if (losing(folder).handle.is_open()) co_return true;
+    const std::int64_t opened = co_await perform(
+        context_.ring,
+        Request::open(directory_.get(), folder_name(folder), Request::Open::directory));
+    if (opened < 0) {
+        complain(folder_name(folder), static_cast<int>(-opened));
+        co_return false;
+    }
+    losing(folder).handle = Handle(context_.ring, static_cast<int>(opened));
     co_return true;
 }
 
@@ -202,6 +291,7 @@ Task<bool> MaildirMaildrop::make_durable() {
     co_return is_durable;
 }
 
+/// A guess; where it is wrong (overlayfs), relocate_one() finds out.
 std::uint64_t MaildirMaildrop::device_of(Folder folder) const {
     const IndexTrust trust = index_->trust();
     return folder == Folder::fresh ? trust.fresh.folder.device : trust.current.folder.device;

@@ -3,7 +3,11 @@
 
 #include <array>
 #include <memory>
+#include <optional>
+#include <set>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "maildir/index_file.h"
@@ -50,7 +54,8 @@ public:
           place_(std::move(place)),
           directory_(std::move(directory)),
           lock_file_(std::move(lock_file)),
-          index_(std::move(index)) {}
+          index_(std::move(index)),
+          generation_(index_->generation()) {}
 
     std::uint32_t count() const override { return index_->count(); }
     pop3::Octets octets() const override { return index_->octets(); }
@@ -59,6 +64,7 @@ public:
     }
     Task<Result<MessageSource*>> open_message(std::uint32_t index) override;
     void close_message() override { source_ = FileSource(); }
+    Task<void> note_changed(std::uint32_t index) override;
     Task<CommitOutcome> commit(const pop3::DeletionMarks& marks) override;
 
 private:
@@ -67,20 +73,33 @@ private:
         std::uint32_t message;
         Folder folder;
         std::string name;
+        /// Nothing: its folder's, which is right on most file systems.
+        std::optional<std::uint64_t> device = std::nullopt;
     };
+    enum class Whereabouts : std::uint8_t { found, gone, renamed_again, unknown };
     /// A folder that loses messages.
     struct LosingFolder {
         Handle handle;
         bool has_lost = false;
     };
 
-    Task<Result<Handle>> open_file(IndexedMessage message);
-    Task<Result<std::string>> find_again(IndexedMessage message);
-    Task<void> note_changed(std::uint32_t changed);
+    /// An open file and what it is.
+    struct OpenFile {
+        Handle handle;
+        FileStatus status;
+    };
+
+    Task<Result<OpenFile>> open_file(Folder folder, std::string_view name);
+    Task<Result<OpenFile>> open_renamed(IndexedMessage message);
+    Task<Result<OpenFile>> open_one_of(std::span<const ScannedFile> files, std::uint64_t inode);
+    Task<Result<void>> scan_again();
+    std::shared_ptr<const MaildropIndex> noted_index();
 
     Task<bool> remove(std::vector<Pending>& pending);
     Task<bool> relocate(std::vector<Pending>& pending);
-    Task<bool> open_losing(const std::vector<Pending>& pending);
+    Task<Whereabouts> relocate_one(Pending& message);
+    Task<bool> open_losing(std::vector<Pending>& pending);
+    Task<bool> open_losing(Folder folder);
     Task<bool> make_durable();
     bool settle(std::vector<Pending>& pending, const std::vector<Removal>& removals);
     std::uint64_t device_of(Folder folder) const;
@@ -91,7 +110,10 @@ private:
     const MaildropPlace place_;
     const Handle directory_;
     const Handle lock_file_;
-    std::shared_ptr<const MaildropIndex> index_;
+    const std::shared_ptr<const MaildropIndex> index_;
+    std::uint32_t generation_;         // of what was last kept
+    std::set<std::uint32_t> changed_;  // messages that were noted
+    std::optional<Scan> last_scan_;
     FileSource source_;
     std::array<LosingFolder, 2> losing_;
 };

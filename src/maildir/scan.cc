@@ -1,8 +1,10 @@
 #include "maildir/scan.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <tuple>
+#include <utility>
 
 #include "maildir/maildir_name.h"
 
@@ -13,59 +15,91 @@ namespace {
 struct OpenFolder {
     Folder folder;
     Handle handle;
-    FolderState* state;
 };
 
-Task<Result<OpenFolder>> open_folder(Ring& ring, int maildrop, Folder folder, FolderState& state) {
-    OpenFolder opened{folder, Handle(), &state};
+Task<Result<OpenFolder>> open_folder(Ring& ring, int maildrop, Folder folder) {
+    OpenFolder opened{folder, Handle()};
     const std::int64_t got = co_await perform(
         ring, Request::open(maildrop, folder_name(folder), Request::Open::directory));
     if (got == -ENOENT) co_return opened;
     if (got < 0) co_return std::unexpected(error_of_errno(static_cast<int>(-got), "open folder"));
-    state.exists = true;
     opened.handle = Handle(ring, static_cast<int>(got));
     co_return opened;
 }
 
-void add_messages(Scan& scan, const DirectoryListing& listing, Folder folder) {
+Task<Result<FolderState>> look_at(Ring& ring, const OpenFolder& open) {
+    FolderState state;
+    if (!open.handle.is_open()) co_return state;
+    state.exists = true;
+    const std::int64_t known =
+        co_await perform(ring, Request::status(open.handle.get(), state.status));
+    if (known < 0)
+        co_return std::unexpected(error_of_errno(static_cast<int>(-known), "list folder"));
+    co_return state;
+}
+
+Task<Result<void>> list_folder(Ring& ring, const OpenFolder& open, Scan& scan) {
+    if (!open.handle.is_open()) co_return Result<void>();
+    DirectoryListing& listing = scan.listings.emplace_back();
+    const std::int64_t listed =
+        co_await perform(ring, Request::list_directory(open.handle.get(), listing));
+    if (listed < 0)
+        co_return std::unexpected(error_of_errno(static_cast<int>(-listed), "list folder"));
     for (const DirectoryListing::Entry& entry : listing.entries()) {
         const std::string_view name = listing.name(entry);
         if (entry.kind != FileKind::regular || !is_message_name(name)) continue;
-        scan.files.push_back({name, entry.inode, folder});
+        scan.files.push_back({name, entry.inode, open.folder});
     }
-}
-
-/// 0 or -errno; afterwards `state` says whether the listing can be relied on.
-Task<Result<void>> list_folder(Ring& ring, const OpenFolder& open, Scan& scan) {
-    if (!open.handle.is_open()) co_return Result<void>();
-    FileStatus before;
-    FolderState& state = *open.state;
-    std::int64_t result = co_await perform(ring, Request::status(open.handle.get(), before));
-    DirectoryListing& listing = scan.listings.emplace_back();
-    if (result == 0) {
-        result = co_await perform(ring, Request::list_directory(open.handle.get(), listing));
-    }
-    if (result == 0)
-        result = co_await perform(ring, Request::status(open.handle.get(), state.status));
-    if (result < 0)
-        co_return std::unexpected(error_of_errno(static_cast<int>(-result), "list folder"));
-    // The change time, which nobody can set: a restored folder may carry a modification time to
-    // come.
-    const std::int64_t age = ring.wall_time().nanoseconds - state.status.changed.nanoseconds;
-    state.is_settled = before == state.status && age > timestamp_granularity.count();
-    add_messages(scan, listing, open.folder);
     co_return Result<void>();
 }
+
+bool is_same(const FolderState& before, const FolderState& after) {
+    return before.exists == after.exists && before.status == after.status;
+}
+
+/// The change time, which nobody can set: a restored folder may carry a modification time to come.
+bool is_old(const FolderState& state, WallTime now) {
+    return now.nanoseconds - state.status.changed.nanoseconds > timestamp_granularity.count();
+}
+
+/// One listing of both folders.
+struct Pass {
+    Scan scan;
+    bool is_clean;  ///< neither folder changed from its beginning to its end
+};
+
+Task<Result<Pass>> list_both(Ring& ring, const OpenFolder& fresh, const OpenFolder& current) {
+    Pass pass{};
+    const Result<FolderState> fresh_before = co_await look_at(ring, fresh);
+    if (!fresh_before) co_return std::unexpected(fresh_before.error());
+    const Result<FolderState> current_before = co_await look_at(ring, current);
+    if (!current_before) co_return std::unexpected(current_before.error());
+    Result<void> listed = co_await list_folder(ring, fresh, pass.scan);
+    if (listed) listed = co_await list_folder(ring, current, pass.scan);
+    if (!listed) co_return std::unexpected(listed.error());
+    const Result<FolderState> fresh_after = co_await look_at(ring, fresh);
+    if (!fresh_after) co_return std::unexpected(fresh_after.error());
+    const Result<FolderState> current_after = co_await look_at(ring, current);
+    if (!current_after) co_return std::unexpected(current_after.error());
+    pass.scan.fresh = *fresh_after;
+    pass.scan.current = *current_after;
+    pass.is_clean =
+        is_same(*fresh_before, *fresh_after) && is_same(*current_before, *current_after);
+    const WallTime now = ring.wall_time();
+    pass.scan.fresh.is_settled = pass.is_clean && is_old(*fresh_after, now);
+    pass.scan.current.is_settled = pass.is_clean && is_old(*current_after, now);
+    co_return pass;
+}
+
+/// Base name and inode.
+auto key_of(const ScannedFile& file) { return std::tuple(base_name(file.name), file.inode); }
 
 /// One of each base name and inode: the one that was listed last, which is the likeliest to be
 /// there still.
 void drop_repeats(std::vector<ScannedFile>& files) {
     std::ranges::reverse(files);
-    const auto key = [](const ScannedFile& file) {
-        return std::tuple(base_name(file.name), file.inode);
-    };
-    std::ranges::stable_sort(files, {}, key);
-    const auto repeats = std::ranges::unique(files, {}, key);
+    std::ranges::stable_sort(files, {}, key_of);
+    const auto repeats = std::ranges::unique(files, {}, key_of);
     files.erase(repeats.begin(), repeats.end());
 }
 
@@ -78,23 +112,46 @@ std::string path_in_maildrop(Folder folder, std::string_view file_name) {
 }
 
 Task<Result<Scan>> scan_maildir(Ring& ring, int maildrop) {
-    Scan scan;
-    const Result<OpenFolder> fresh =
-        co_await open_folder(ring, maildrop, Folder::fresh, scan.fresh);
+    const Result<OpenFolder> fresh = co_await open_folder(ring, maildrop, Folder::fresh);
     if (!fresh) co_return std::unexpected(fresh.error());
-    const Result<OpenFolder> current =
-        co_await open_folder(ring, maildrop, Folder::current, scan.current);
+    const Result<OpenFolder> current = co_await open_folder(ring, maildrop, Folder::current);
     if (!current) co_return std::unexpected(current.error());
+    Scan scan;
     for (int i = 0; i < scans_max; ++i) {
-        Result<void> listed = co_await list_folder(ring, *fresh, scan);
-        if (listed) listed = co_await list_folder(ring, *current, scan);
-        if (!listed) co_return std::unexpected(listed.error());
-        const bool fresh_settled = scan.fresh.is_settled || !scan.fresh.exists;
-        const bool current_settled = scan.current.is_settled || !scan.current.exists;
-        if (fresh_settled && current_settled) break;
+        Result<Pass> pass = co_await list_both(ring, *fresh, *current);
+        if (!pass) co_return std::unexpected(pass.error());
+        if (pass->is_clean) {
+            scan = std::move(pass->scan);
+            break;
+        }
+        scan.fresh = pass->scan.fresh;
+        scan.current = pass->scan.current;
+        scan.files.insert(scan.files.end(), pass->scan.files.begin(), pass->scan.files.end());
+        scan.listings.splice(scan.listings.end(), pass->scan.listings);
     }
     drop_repeats(scan.files);
     co_return scan;
+}
+
+std::span<const ScannedFile> files_named(const Scan& scan, std::string_view base) {
+    const auto [first, last] = std::ranges::equal_range(
+        scan.files, base, {}, [](const ScannedFile& file) { return base_name(file.name); });
+    return {first, last};
+}
+
+Task<Result<bool>> is_unchanged(Ring& ring, int maildrop, const Scan& scan) {
+    static constexpr std::array folders{Folder::fresh, Folder::current};
+    for (const Folder folder : folders) {
+        const FolderState& then = folder == Folder::fresh ? scan.fresh : scan.current;
+        FolderState now;
+        const std::int64_t known =
+            co_await perform(ring, Request::status_at(maildrop, folder_name(folder), now.status));
+        if (known < 0 && known != -ENOENT)
+            co_return std::unexpected(error_of_errno(static_cast<int>(-known), "look at folder"));
+        now.exists = known == 0;
+        if (!is_same(then, now)) co_return false;
+    }
+    co_return true;
 }
 
 }  // namespace restante

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,9 +25,9 @@ std::string path_in_maildrop(Folder folder, std::string_view file_name);
 struct FolderState {
     bool exists = false;
     FileStatus status;
-    /// Nothing can have changed in it since, as long as `status` is what it says: it was the same
-    /// before and after the listing, and old enough for a later change to show
-    /// (timestamp_granularity).
+    /// Nothing can have changed in it since, as long as `status` is what it says: both folders were
+    /// the same before and after they were listed, and this one was old enough for a later change
+    /// to show (timestamp_granularity).
     bool is_settled = false;
 };
 
@@ -34,7 +35,7 @@ struct FolderState {
 /// within one may leave one stamp.
 inline constexpr Duration timestamp_granularity = std::chrono::milliseconds(20);
 
-/// Every message file, each once: by base name and inode. In no order.
+/// Every message file, each once: by base name and inode, and in that order.
 struct Scan {
     std::vector<ScannedFile> files;
     FolderState fresh;
@@ -42,10 +43,16 @@ struct Scan {
     std::list<DirectoryListing> listings;  ///< own the names
 };
 
-/// Lists new/, then cur/ (a message moves from the one to the other, so it is seen at least once),
-/// again while they change, up to scans_max times; then the union counts. A folder that does not
-/// exist is empty.
+/// Lists new/, then cur/ (a message moves from the one to the other, so it is seen at least once).
+/// What was listed while neither changed is all that counts; while they change they are listed
+/// again, up to scans_max times, then the union counts. A folder that does not exist is empty.
 inline constexpr int scans_max = 4;
 Task<Result<Scan>> scan_maildir(Ring& ring, int maildrop);
+
+/// The files of `scan` with this base name.
+std::span<const ScannedFile> files_named(const Scan& scan, std::string_view base);
+
+/// Both folders have the status that they had after `scan`.
+Task<Result<bool>> is_unchanged(Ring& ring, int maildrop, const Scan& scan);
 
 }  // namespace restante

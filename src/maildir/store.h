@@ -70,6 +70,9 @@ public:
     /// of descriptors, or not the file that was listed), broken.
     virtual Task<Result<MessageSource*>> open_message(std::uint32_t index) = 0;
     virtual void close_message() = 0;
+    /// The message turned out not to be what was listed: refused from now on in this session,
+    /// measured anew at the next login.
+    virtual Task<void> note_changed(std::uint32_t index) = 0;
     /// Removes the marked messages and nothing else. To be called once, last, after QUIT and its
     /// line end were received (RFC 1939 §6).
     virtual Task<CommitOutcome> commit(const pop3::DeletionMarks& marks) = 0;

@@ -21,24 +21,26 @@ public:
 
     /// Octets received, 0 at the end; -errno.
     Completion receive(std::span<char> target, Instant deadline) {
-        return perform(ring_, Request::receive(socket_.get(), target).until(deadline), in_flight_);
+        return start(Request::receive(socket_.get(), target).until(deadline));
     }
     /// All of `source`, or -errno. `more`: it may wait for the next send.
     Completion send(std::span<const char> source, bool more, Instant deadline) {
-        return perform(ring_, Request::send(socket_.get(), source, more).until(deadline),
-                       in_flight_);
+        return start(Request::send(socket_.get(), source, more).until(deadline));
     }
     /// receive() once all of `source` was sent; -EPIPE where it was not.
     Completion exchange(std::span<const char> source, std::span<char> target, Instant deadline) {
-        return perform(ring_, Request::exchange(socket_.get(), source, target).until(deadline),
-                       in_flight_);
+        return start(Request::exchange(socket_.get(), source, target).until(deadline));
     }
     /// Until `until`: always ends with -ETIMEDOUT or -ECANCELED.
-    Completion pause(Instant until) {
-        return perform(ring_, Request::sleep().until(until), in_flight_);
+    Completion pause(Instant until) { return start(Request::sleep().until(until)); }
+    /// send() that an earlier interrupt() does not refuse.
+    Completion send_last(std::span<const char> source, Instant deadline) {
+        return perform(ring_, Request::send(socket_.get(), source, false).until(deadline),
+                       in_flight_);
     }
-    /// Ends what is in flight with -ECANCELED.
+    /// Ends what is in flight, and all that is asked later, with -ECANCELED.
     void interrupt() {
+        is_interrupted_ = true;
         if (in_flight_ != nullptr) ring_.cancel(*in_flight_);
     }
 
@@ -49,9 +51,14 @@ public:
     int socket() const { return socket_.get(); }
 
 private:
+    Completion start(const Request& request) {
+        return Completion(ring_, request, &in_flight_, is_interrupted_);
+    }
+
     Ring& ring_;
     Handle socket_;
     Operation* in_flight_ = nullptr;
+    bool is_interrupted_ = false;
 };
 
 }  // namespace restante

@@ -215,6 +215,7 @@ std::int64_t carry_out(const Request& request) {
         case Kind::accept:
         case Kind::receive:
         case Kind::send:
+        case Kind::exchange:
         case Kind::shutdown:
         case Kind::sleep: break;
     }

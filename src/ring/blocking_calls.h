@@ -7,7 +7,7 @@
 
 namespace restante {
 
-/// Any request but accept, receive, send, shutdown and sleep; may block for long. Returns the
+/// Any request but those of the network and sleep; may block for long. Returns the
 /// result.
 std::int64_t carry_out(const Request& request);
 

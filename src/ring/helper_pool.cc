@@ -29,12 +29,10 @@ Operation* OperationQueue::pop() {
 }
 
 void HelperReturn::push(Operation& operation) {
-    bool was_empty;
-    {
-        const std::lock_guard lock(mutex_);
-        was_empty = finished_.size() == 0;
-        finished_.push(operation);
-    }
+    // Locked until the end: once the reactor has the operation it may end, and this with it.
+    const std::lock_guard lock(mutex_);
+    const bool was_empty = finished_.size() == 0;
+    finished_.push(operation);
     const std::uint64_t one = 1;
     // Cannot fail: an eventfd that is not read overflows after 2^64 - 2 writes.
     if (was_empty) [[maybe_unused]]

@@ -100,7 +100,7 @@ struct Request {
     /// 0 once `work` has run; -EAGAIN when the queue of `helper` is full.
     static Request offload(HelperKind helper, Work& work);
 
-    /// Ends with -ETIMEDOUT at `when`. Only accept, receive, send, exchange and sleep can.
+    /// Ends with -ETIMEDOUT at `when`. Only accept, receive, send, exchange, write and sleep can.
     Request until(Instant when) const;
 
     Kind kind;

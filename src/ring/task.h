@@ -8,6 +8,7 @@
 ///     const std::int64_t got = co_await perform(ring, Request::receive(socket, space));
 ///     Result<Handle> file = co_await open_message(number);
 
+#include <cerrno>
 #include <coroutine>
 #include <optional>
 #include <utility>
@@ -143,12 +144,15 @@ inline Task<void> task_internal::Promise<void>::get_return_object() {
 /// Awaited: an Operation and its result. Answered inline where the kernel's caches can.
 class [[nodiscard]] Completion {
 public:
-    Completion(Ring& ring, const Request& request, Operation** in_flight)
-        : ring_(ring), operation_(request), in_flight_(in_flight) {}
+    /// `refused`: it is not even begun, and its result is -ECANCELED.
+    Completion(Ring& ring, const Request& request, Operation** in_flight, bool refused = false)
+        : ring_(ring), operation_(request), in_flight_(in_flight), refused_(refused) {
+        operation_.result = -ECANCELED;
+    }
     Completion(const Completion&) = delete;
     Completion& operator=(const Completion&) = delete;
 
-    bool await_ready() { return ring_.attempt(operation_); }
+    bool await_ready() { return refused_ || ring_.attempt(operation_); }
     void await_suspend(std::coroutine_handle<> waiter) {
         operation_.context = waiter.address();
         operation_.on_complete = [](Operation& operation) {
@@ -166,6 +170,7 @@ private:
     Ring& ring_;
     Operation operation_;
     Operation** in_flight_;
+    const bool refused_;
 };
 
 /// `const std::int64_t result = co_await perform(ring, request);`

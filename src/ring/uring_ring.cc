@@ -29,7 +29,9 @@ constexpr std::uint64_t wake_data = ~std::uint64_t{0};
 constexpr std::uint64_t ignored_data = wake_data - 1;
 /// Marks the first half of an exchange.
 constexpr std::uint64_t sending_bit = std::uint64_t{1} << 63;
-constexpr std::uint32_t generation_mask = 0x7FFF'FFFF;
+/// Marks the cancellation of an operation.
+constexpr std::uint64_t cancel_bit = std::uint64_t{1} << 62;
+constexpr std::uint32_t generation_mask = 0x3FFF'FFFF;
 
 std::int64_t nanoseconds_of(clockid_t clock) {
     timespec time{};
@@ -81,7 +83,8 @@ private:
     io_uring_sqe& entry();
     void prepare(Operation& operation, io_uring_sqe& entry);
     void prepare_sending(Operation& operation, std::uint64_t data);
-    void cancel_in_kernel(std::uint64_t data);
+    void cancel_in_kernel(std::uint64_t target, std::uint64_t data);
+    void cancel_again(std::uint64_t data);
     void submit_to_kernel(Operation& operation);
     void submit_to_helper(Operation& operation);
     std::uint64_t occupy(Operation& operation);
@@ -270,10 +273,11 @@ void UringRing::cancel(Operation& operation) {
     switch (operation.request.kind) {
         case Kind::accept:
         case Kind::receive:
-        case Kind::send: return cancel_in_kernel(data_of(operation));
+        case Kind::send:
+        case Kind::write: break;
         case Kind::exchange:  // whichever half is under way
-            cancel_in_kernel(data_of(operation) | sending_bit);
-            return cancel_in_kernel(data_of(operation));
+            cancel_in_kernel(data_of(operation) | sending_bit, ignored_data);
+            break;
         case Kind::sleep:
             if (!operation.timed) return;  // has ended already
             timers_.remove(operation);
@@ -281,12 +285,25 @@ void UringRing::cancel(Operation& operation) {
             return ready_.push(operation);
         default: return;  // short, or a helper's
     }
+    cancel_in_kernel(data_of(operation), data_of(operation) | cancel_bit);
 }
 
-void UringRing::cancel_in_kernel(std::uint64_t data) {
+// A cancellation that hits is silent where the kernel can: its operation's own completion tells.
+void UringRing::cancel_in_kernel(std::uint64_t target, std::uint64_t data) {
     io_uring_sqe& request = entry();
-    io_uring_prep_cancel64(&request, data, 0);
-    io_uring_sqe_set_data64(&request, ignored_data);
+    io_uring_prep_cancel64(&request, target, 0);
+    if (can_skip_) io_uring_sqe_set_flags(&request, IOSQE_CQE_SKIP_SUCCESS);
+    io_uring_sqe_set_data64(&request, data);
+}
+
+// It missed. Where the operation is still there it was between two states: submitted in the same
+// turn, or the second half of an exchange that was not begun yet.
+void UringRing::cancel_again(std::uint64_t data) {
+    const auto index = static_cast<std::uint32_t>(data);
+    ASSERT(index < slots_.size());
+    const Slot& slot = slots_[index];
+    const bool is_same = slot.generation == ((data & ~cancel_bit) >> 32);
+    if (is_same && slot.operation != nullptr) cancel(*slot.operation);
 }
 
 void UringRing::turn() {
@@ -340,6 +357,10 @@ void UringRing::handle(const Event& event) {
         if ((event.flags & IORING_CQE_F_MORE) == 0) watch_event();  // CQ overflow ends a multishot
         return take_returned();
     }
+    if ((event.data & cancel_bit) != 0) {
+        if (event.result < 0) cancel_again(event.data);
+        return;
+    }
     // Of a send that failed; then the linked receive completes silently (IOSQE_CQE_SKIP_SUCCESS).
     const bool is_sending = (event.data & sending_bit) != 0;
     if (is_sending && !can_skip_) return;  // the receive tells
@@ -372,7 +393,7 @@ void UringRing::finish_transfer(Operation& operation, std::int32_t result) {
         request.kind == Kind::read ? request.target.size() : request.source.size();
     const bool ended = operation.progress == wanted || result == 0;
     if (ended) return complete(operation, static_cast<std::int64_t>(operation.progress));
-    if (operation.timed_out) return complete(operation, -ECANCELED);
+    if (operation.cancelled) return complete(operation, -ECANCELED);
     submit_to_kernel(operation);  // the rest
 }
 

@@ -13,8 +13,10 @@ constexpr Duration accept_rest = std::chrono::milliseconds(100);
 constexpr Duration refusal_send_max = std::chrono::seconds(1);
 constexpr std::string_view too_many_connections = "-ERR [SYS/TEMP] too many connections\r\n";
 
-bool is_shortage(std::int64_t result) {
-    return result == -EMFILE || result == -ENFILE || result == -ENOMEM || result == -ENOBUFS;
+/// The connection went before it was accepted (accept(2): treat these like EAGAIN).
+bool is_clients_own(std::int64_t result) {
+    return result == -ECONNABORTED || result == -EINTR || result == -EPROTO ||
+           result == -ENETDOWN || result == -ENETUNREACH || result == -EHOSTUNREACH;
 }
 
 }  // namespace
@@ -73,6 +75,10 @@ Task<void> Reactor::accept_connections(Listening& listening) {
             co_await perform(service_.ring, Request::accept(listening.socket.get(), peer, local),
                              listening.in_flight);
         if (got == -ECANCELED) break;
+        if (got >= 0 && stops_obeyed_ > 0) {  // it came before its cancellation
+            service_.ring.close(static_cast<int>(got));
+            break;
+        }
         if (got >= 0) {
             Handle socket(service_.ring, static_cast<int>(got));
             if (connections_.size() < limits_.sessions_max) {
@@ -85,10 +91,10 @@ Task<void> Reactor::accept_connections(Listening& listening) {
                 Request::send(socket.get(), too_many_connections, false).until(deadline));
             continue;
         }
-        if (!is_shortage(got)) continue;  // the client has gone already
+        if (is_clients_own(got)) continue;
         log_.write(LogLevel::error,
-                   fmt::format("accept: {}; connections wait",
-                               describe(error_of_errno(static_cast<int>(-got), "no resources"))));
+                   fmt::format("{}; connections wait",
+                               describe(error_of_errno(static_cast<int>(-got), "accept"))));
         co_await perform(service_.ring, Request::sleep().until(service_.ring.now() + accept_rest));
     }
     listening.socket.reset();

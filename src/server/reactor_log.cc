@@ -1,10 +1,13 @@
 #include "server/reactor_log.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <utility>
 
 namespace restante {
 namespace {
@@ -54,7 +57,8 @@ void ReactorLog::flush() {
     writing_.start([](void* self) { static_cast<ReactorLog*>(self)->is_writing_ = false; }, this);
 }
 
-// A failed write has nowhere to be told.
+// A log that takes nothing must not hold anything up, least of all the server's end: what it did
+// not take is counted and forgotten.
 Task<void> ReactorLog::write_pending() {
     while (!pending_.empty()) {
         std::size_t taken = pending_.size();
@@ -62,19 +66,29 @@ Task<void> ReactorLog::write_pending() {
         if (taken == 0) taken = pending_.find('\n') + 1;
         in_flight_.assign(pending_, 0, taken);
         pending_.erase(0, taken);
-        co_await perform(ring_, Request::write(file_, in_flight_));
+        const Instant deadline = ring_.now() + write_time_max;
+        const std::int64_t written =
+            co_await perform(ring_, Request::write(file_, in_flight_).until(deadline));
+        if (written < 0) {
+            in_flight_ += std::exchange(pending_, {});
+            dropped_ += static_cast<std::uint64_t>(std::ranges::count(in_flight_, '\n'));
+        }
         if (pending_.size() >= write_octets_max) continue;
         const Instant gathered = ring_.now() + gather_max;
         co_await perform(ring_, Request::sleep().until(gathered));
     }
 }
 
-void StderrLog::write(LogLevel level, std::string_view message) {
+void DirectLog::write(LogLevel level, std::string_view message) {
+    if (!is_enabled(level)) return;
     timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);
     const WallTime when{now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec};
     const std::string line = format_log_line(when, ident_, level, message);
-    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+    pollfd room{file_, POLLOUT, 0};
+    constexpr int patience_ms = 1000;
+    if (::poll(&room, 1, patience_ms) <= 0) return;
+    [[maybe_unused]] const ssize_t written = ::write(file_, line.data(), line.size());
 }
 
 }  // namespace restante

@@ -24,6 +24,9 @@ public:
     /// After a write, lines gather this long or up to write_octets_max: a busy server writes its
     /// log in pieces that are worth a system call, a quiet one at once.
     static constexpr Duration gather_max = std::chrono::milliseconds(50);
+    /// A write that the target does not take in this time is given up, with all that waits behind
+    /// it.
+    static constexpr Duration write_time_max = std::chrono::seconds(1);
 
     /// `file` outlives it, as do `ring` and `ident`.
     ReactorLog(Ring& ring, int file, LogLevel level, std::string_view ident)
@@ -49,14 +52,19 @@ private:
     Task<void> writing_;
 };
 
-/// For start-up and the command line, where no reactor runs: straight to stderr.
-class StderrLog final : public Log {
+/// For the main thread, where no reactor runs: straight to the descriptor, which has a second to
+/// take a line.
+class DirectLog final : public Log {
 public:
-    explicit StderrLog(std::string_view ident) : ident_(ident) {}
-    bool is_enabled(LogLevel level) const override { return level >= LogLevel::info; }
+    /// `file` and `ident` outlive it.
+    DirectLog(int file, LogLevel level, std::string_view ident)
+        : file_(file), level_(level), ident_(ident) {}
+    bool is_enabled(LogLevel level) const override { return level >= level_; }
     void write(LogLevel level, std::string_view message) override;
 
 private:
+    const int file_;
+    const LogLevel level_;
     const std::string_view ident_;
 };
 

@@ -221,8 +221,8 @@ void wait_for_the_end(const Signals& signals, int ended_event,
                 "SIGHUP: the user database is read again by itself when it changes; a changed "
                 "configuration needs a restart");
         } else if (signal == Signals::Kind::stop) {
-            log.write(LogLevel::info, "stopping: sessions may end (a second signal ends them now)");
             for (const std::unique_ptr<ReactorThread>& thread : threads) thread->stop();
+            log.write(LogLevel::info, "stopping: sessions may end (a second signal ends them now)");
         }
     }
 }
@@ -230,14 +230,18 @@ void wait_for_the_end(const Signals& signals, int ended_event,
 std::expected<void, std::string> serve(const Shared& shared, std::vector<std::vector<Fd>> listeners,
                                        const Signals& signals, Log& log,
                                        const std::function<void()>& on_ready) {
-    ReactorThread::End end{.event = Fd(::eventfd(0, EFD_CLOEXEC))};
-    std::vector<std::unique_ptr<ReactorThread>> threads;
-    for (std::vector<Fd>& set : listeners) {
+    std::vector<PasswdPlace> places;  // before any thread that would have to be stopped
+    for (std::size_t i = 0; i < listeners.size(); ++i) {
         std::expected<PasswdPlace, std::string> users =
             PasswdPlace::open(shared.config.auth.backend.path);
         if (!users) return std::unexpected(users.error());
-        threads.push_back(
-            std::make_unique<ReactorThread>(shared, std::move(set), std::move(*users), end));
+        places.push_back(std::move(*users));
+    }
+    ReactorThread::End end{.event = Fd(::eventfd(0, EFD_CLOEXEC))};
+    std::vector<std::unique_ptr<ReactorThread>> threads;
+    for (std::size_t reactor = 0; reactor < listeners.size(); ++reactor) {
+        threads.push_back(std::make_unique<ReactorThread>(shared, std::move(listeners[reactor]),
+                                                          std::move(places[reactor]), end));
         if (std::expected<void, std::string> ready = threads.back()->wait_until_ready(); !ready) {
             for (std::size_t i = 0; i + 1 < threads.size(); ++i) threads[i]->stop();
             end.all.count_down();
@@ -258,10 +262,6 @@ std::expected<void, std::string> serve(const Shared& shared, std::vector<std::ve
 std::expected<void, std::string> run_server(const Config& config,
                                             const std::function<void()>& on_ready) {
     const Signals signals;  // before any thread: all inherit the mask
-    StderrLog log(config.log.ident);
-    for (const std::string& warning : config.warnings) log.write(LogLevel::warn, warning);
-    if (const std::string few = raise_descriptor_limit(config); !few.empty())
-        log.write(LogLevel::warn, few);
     const std::size_t reactors = config.runtime.reactors != 0
                                      ? config.runtime.reactors
                                      : std::max(1u, std::thread::hardware_concurrency());
@@ -270,6 +270,11 @@ std::expected<void, std::string> run_server(const Config& config,
     if (!listeners) return std::unexpected(listeners.error());
     const std::expected<Fd, std::string> log_file = open_log(config.log.file);
     if (!log_file) return std::unexpected(log_file.error());
+    DirectLog log(log_file->get(), config.log.level, config.log.ident);
+    for (const std::string& warning : config.warnings) log.write(LogLevel::warn, warning);
+    if (const std::string few = raise_descriptor_limit(config); !few.empty()) {
+        log.write(LogLevel::warn, few);
+    }
     if (std::expected<void, std::string> dropped = drop_privileges(config.storage.user); !dropped) {
         return std::unexpected(dropped.error());
     }

@@ -31,6 +31,7 @@ Task<Result<Departure>> Session::authorization() {
     greet();
     enter(Phase::authentication);
     login_deadline_ = started_ + service_.policy.login_timeout;
+    output_.limit(login_deadline_);
     for (;;) {
         const Result<pop3::LineReader::Next> line =
             co_await next_line(LineKind::command, login_deadline_);
@@ -193,6 +194,7 @@ Task<Result<Session::Login>> Session::log_in(Proof proof, const char* method) {
     const Result<Verdict> verdict = co_await service_.verifier.verify(proof);
     Result<Login> login = Login::refused;
     if (!verdict) {
+        refused_ = "user database not available";
         const bool is_permanent = verdict.error().kind == ErrorKind::broken;
         output_.reply(pop3::Reply::err(
             is_permanent ? pop3::ResponseCode::sys_perm : pop3::ResponseCode::sys_temp,
@@ -219,6 +221,7 @@ Task<Result<Session::Login>> Session::open_maildrop(const Account& account) {
         co_return Login::done;
     }
     enter(Phase::authentication);
+    refused_ = opened.error() == OpenRefusal::in_use ? "maildrop in use" : "maildrop not available";
     switch (opened.error()) {
         case OpenRefusal::in_use:
             output_.reply(pop3::Reply::err(pop3::ResponseCode::in_use, "maildrop is in use"));

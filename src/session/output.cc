@@ -1,5 +1,6 @@
 #include "session/output.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -15,45 +16,52 @@ std::span<char> Output::room() {
     return buffer_.octets().subspan(used_);
 }
 
-char* Output::line_room() {
-    const bool fits = small_octets - used_ >= pop3::response_line_octets_max;
-    if (!buffer_.is_held() && used_ <= small_octets && fits) return small_ + used_;
+char* Output::line_room(std::size_t octets) {
+    if (!buffer_.is_held() && small_octets - used_ >= octets) return small_ + used_;
     const std::span<char> free = room();
-    ASSERT(free.size() >= pop3::response_line_octets_max);
+    ASSERT(free.size() >= octets);
     return free.data();
 }
 
-void Output::reply(pop3::Reply reply) { used_ += pop3::write_reply(reply, line_room()); }
+void Output::reply(pop3::Reply reply) {
+    used_ += pop3::write_reply(reply, line_room(pop3::response_line_octets_max));
+}
 
 void Output::line(std::string_view text) {
     ASSERT(text.size() + 2 <= pop3::response_line_octets_max);
-    char* target = line_room();
+    char* target = line_room(text.size() + 2);
     std::memcpy(target, text.data(), text.size());
     std::memcpy(target + text.size(), "\r\n", 2);
     used_ += text.size() + 2;
 }
 
 void Output::stat(std::uint32_t count, pop3::Octets octets) {
-    used_ += pop3::write_stat(count, octets, line_room());
+    used_ += pop3::write_stat(count, octets, line_room(pop3::response_line_octets_max));
 }
 
-void Output::octets(pop3::Octets octets) { used_ += pop3::write_octets(octets, line_room()); }
+void Output::octets(pop3::Octets octets) {
+    used_ += pop3::write_octets(octets, line_room(pop3::response_line_octets_max));
+}
 
 void Output::scan_listing(pop3::MessageNumber number, pop3::Octets octets, bool ok) {
-    used_ += pop3::write_scan_listing(number, octets, ok, line_room());
+    used_ +=
+        pop3::write_scan_listing(number, octets, ok, line_room(pop3::response_line_octets_max));
 }
 
 void Output::unique_id_listing(pop3::MessageNumber number, std::string_view unique_id, bool ok) {
-    used_ += pop3::write_unique_id_listing(number, unique_id, ok, line_room());
+    used_ += pop3::write_unique_id_listing(number, unique_id, ok,
+                                           line_room(pop3::response_line_octets_max));
 }
 
 void Output::terminate() {
-    std::memcpy(line_room(), pop3::termination.data(), pop3::termination.size());
+    std::memcpy(line_room(pop3::termination.size()), pop3::termination.data(),
+                pop3::termination.size());
     used_ += pop3::termination.size();
 }
 
 std::optional<std::span<const char>> Output::take_small() {
     if (buffer_.is_held() || used_ == 0) return std::nullopt;
+    ++sends_;
     return std::span<const char>(small_).first(std::exchange(used_, 0));
 }
 
@@ -64,13 +72,33 @@ Task<Result<void>> Output::flush() {
 
 Task<Result<void>> Output::send(bool more) {
     if (used_ == 0) co_return Result<void>();
-    const std::span<const char> pending =
-        buffer_.is_held() ? buffer_.octets().first(used_) : std::span<char>(small_).first(used_);
-    const std::int64_t sent = co_await stream_.send(pending, more, ring_.now() + stall_max_);
+    const Instant deadline = std::min(ring_.now() + stall_max_, limit_);
+    const std::int64_t sent = co_await stream_.send(pending(), more, deadline);
+    co_return finish(sent);
+}
+
+Task<Result<void>> Output::send_last(Instant deadline) {
+    if (used_ == 0) co_return Result<void>();
+    const std::int64_t sent = co_await stream_.send_last(pending(), deadline);
+    co_return finish(sent);
+}
+
+std::span<const char> Output::pending() const {
+    return buffer_.is_held() ? buffer_.octets().first(used_) : std::span(small_).first(used_);
+}
+
+Result<void> Output::finish(std::int64_t sent) {
     used_ = 0;
+    ++sends_;
     buffer_.reset();
-    if (sent < 0) co_return std::unexpected(error_of_errno(static_cast<int>(-sent), "send"));
-    co_return Result<void>();
+    if (sent < 0) return std::unexpected(error_of_errno(static_cast<int>(-sent), "send"));
+    return {};
+}
+
+bool Output::take_back(Mark mark) {
+    if (mark.sends != sends_) return false;
+    used_ = mark.used;
+    return true;
 }
 
 }  // namespace restante

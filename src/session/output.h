@@ -21,7 +21,8 @@ public:
     Output(Ring& ring, BufferPool& buffers, Stream& stream, Duration stall_max)
         : ring_(ring), buffers_(buffers), stream_(stream), stall_max_(stall_max) {}
 
-    /// Each needs has_room_for_line(); the caller flushes before.
+    /// One reply, of a line or of a few (CAPA), needs has_room_for_reply(); the caller sends
+    /// before.
     void reply(pop3::Reply reply);
     void line(std::string_view text);  ///< CRLF is added; at most response_line_octets_max with it
     void stat(std::uint32_t count, pop3::Octets octets);
@@ -32,9 +33,21 @@ public:
 
     bool is_empty() const { return used_ == 0; }
     /// False: flush() first.
-    bool has_room_for_line() const {
-        return BufferPool::buffer_octets - used_ >= pop3::response_line_octets_max;
+    bool has_room_for_reply() const {
+        return BufferPool::buffer_octets - used_ >= short_reply_octets_max;
     }
+
+    /// A place to come back to with take_back().
+    struct Mark {
+        std::size_t used;
+        std::uint64_t sends;
+    };
+    Mark mark() const { return {used_, sends_}; }
+    /// Forgets what was written since `mark`; false, and nothing is forgotten, where it was sent.
+    bool take_back(Mark mark);
+
+    /// No send lasts longer than until `when` (the time to log in); `never`: only its own limit.
+    void limit(Instant when) { limit_ = when; }
     /// What there is to send, where it is little and can stay in place until the client's next
     /// command: to be sent by who calls. Valid until something is written.
     std::optional<std::span<const char>> take_small();
@@ -44,12 +57,19 @@ public:
     Task<Result<void>> flush() override;
     /// Sends what there is and gives the buffer back. `more`: the same response goes on.
     Task<Result<void>> send(bool more);
+    /// Sends what there is, also on an interrupted stream, until `deadline`: a session's last
+    /// reply.
+    Task<Result<void>> send_last(Instant deadline);
 
 private:
+    /// A reply of several lines that is not sent in pieces: CAPA and the list of AUTH.
+    static constexpr std::size_t short_reply_octets_max = 2 * pop3::response_line_octets_max;
     /// Room for one line beside what small replies to a few commands take.
     static constexpr std::size_t small_octets = pop3::response_line_octets_max + 128;
 
-    char* line_room();
+    char* line_room(std::size_t octets);
+    std::span<const char> pending() const;
+    Result<void> finish(std::int64_t sent);
 
     Ring& ring_;
     BufferPool& buffers_;
@@ -58,6 +78,8 @@ private:
     char small_[small_octets];
     Buffer buffer_;  // from the first line that small_ has no room for
     std::size_t used_ = 0;
+    std::uint64_t sends_ = 0;
+    Instant limit_ = never;
 };
 
 }  // namespace restante

@@ -43,6 +43,8 @@ std::string Session::login_report(const Result<Departure>& end) const {
         reason = fmt::format("auth failed, {} attempts in {} secs", failed_logins_, seconds);
     } else if (end && *end == Departure::bad_commands) {
         reason = "too many bad commands";
+    } else if (refused_ != nullptr) {
+        reason = refused_;
     } else {
         reason = fmt::format("no auth attempts in {} secs", seconds);
     }

@@ -9,6 +9,8 @@ namespace restante {
 namespace {
 
 constexpr std::size_t id_random_octets = 12;  // 16 characters of base64
+/// How long the last reply of a session may take when the server is stopping.
+constexpr Duration last_words_max = std::chrono::seconds(1);
 
 const char* refusal_text(pop3::CommandError error) {
     switch (error) {
@@ -55,7 +57,9 @@ Task<void> Session::run() {
     if (left && *left == Departure::quit) left = co_await update();
     maildrop_.reset();  // the lock is free before the last reply is sent
     if (left) {
-        const Result<void> sent = co_await output_.send(false);
+        const Duration patience =
+            interrupted_ ? last_words_max : Duration(service_.policy.idle_timeout);
+        const Result<void> sent = co_await output_.send_last(service_.ring.now() + patience);
         if (!sent && *left != Departure::update_incomplete) left = std::unexpected(sent.error());
     }
     enter(Phase::closed);
@@ -70,17 +74,21 @@ Task<void> Session::run() {
 Task<Result<pop3::LineReader::Next>> Session::next_line(LineKind kind, Instant deadline) {
     using Status = pop3::LineReader::Status;
     for (;;) {
+        // Here, because a client that never lets us wait would never be interrupted or late.
+        if (interrupted_) co_return std::unexpected(Error{ErrorKind::timed_out, 0, "shutdown"});
+        if (service_.ring.now() >= deadline) {
+            co_return std::unexpected(Error{ErrorKind::timed_out, 0, "deadline"});
+        }
         const pop3::LineReader::Next next = reader_.next(line_octets_max(kind));
         const bool is_complete = next.status != Status::incomplete;
-        if (is_complete && output_.has_room_for_line()) co_return next;
+        if (is_complete && output_.has_room_for_reply()) co_return next;
         std::optional<std::span<const char>> small;
-        if (!is_complete && !interrupted_) small = output_.take_small();
+        if (!is_complete) small = output_.take_small();
         if (!small) {
             const Result<void> sent = co_await output_.send(false);
             if (!sent) co_return std::unexpected(sent.error());
         }
         if (is_complete) co_return next;
-        if (interrupted_) co_return std::unexpected(Error{ErrorKind::timed_out, 0, "shutdown"});
         std::int64_t got = 0;
         if (small) {
             got = co_await stream_.exchange(*small, reader_.space(), deadline);

@@ -133,6 +133,7 @@ private:
     std::string session_report(const Result<Departure>& end) const;
     void report_phases();
     std::string addresses() const;
+    Task<Result<void>> refuse_message(pop3::MessageNumber number, Error error, Output::Mark mark);
     void report_message(pop3::MessageNumber number, const Error& error);
 
     const SessionService service_;
@@ -147,6 +148,7 @@ private:
     std::string timestamp_;  // of APOP, with its angle brackets; empty where APOP is off
     const char* method_ = "";
     bool user_given_ = false;
+    const char* refused_ = nullptr;  // why a right password did not log in
     Instant login_deadline_;
     std::unique_ptr<Maildrop> maildrop_;
     std::optional<pop3::DeletionMarks> marks_;

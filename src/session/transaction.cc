@@ -22,6 +22,7 @@ Task<Result<Departure>> Session::transaction() {
     enter(Phase::commands);
     bad_lines_ = 0;
     marks_.emplace(maildrop_->count());
+    output_.limit(never);
     for (;;) {
         const Instant deadline = service_.ring.now() + service_.policy.idle_timeout;
         const Result<pop3::LineReader::Next> line = co_await next_line(LineKind::command, deadline);
@@ -85,13 +86,13 @@ Task<Result<void>> Session::list_all(pop3::Verb verb) {
     for (std::uint32_t index = 0; index < maildrop_->count(); ++index) {
         const pop3::MessageNumber number = pop3::MessageNumber::at(index);
         if (marks_->is_marked(number)) continue;
-        if (!output_.has_room_for_line()) {
+        if (!output_.has_room_for_reply()) {
             const Result<void> sent = co_await output_.send(true);
             if (!sent) co_return sent;
         }
         write_listing(verb, number, false);
     }
-    if (!output_.has_room_for_line()) {
+    if (!output_.has_room_for_reply()) {
         const Result<void> sent = co_await output_.send(true);
         if (!sent) co_return sent;
     }
@@ -131,6 +132,7 @@ Task<Result<void>> Session::send_message(pop3::MessageNumber number, pop3::BodyL
         output_.reply(refusal_of(source.error()));
         co_return Result<void>();
     }
+    const Output::Mark mark = output_.mark();
     const pop3::Octets octets = (*source)->octets();
     if (body.is_all()) {
         output_.octets(octets);
@@ -140,13 +142,27 @@ Task<Result<void>> Session::send_message(pop3::MessageNumber number, pop3::BodyL
     const Result<void> sent = co_await service_.delivery.deliver(**source, body, output_);
     maildrop_->close_message();
     if (!sent) {
-        report_message(number, sent.error());
-        co_return sent;
+        const Result<void> refused = co_await refuse_message(number, sent.error(), mark);
+        co_return refused;
     }
     Transfers& transfers = body.is_all() ? retrieved_ : topped_;
     ++transfers.count;
     transfers.octets += octets;
     co_return sent;
+}
+
+/// A message that cannot be sent as it was listed. The session goes on where its status line, which
+/// is behind `mark`, has not left yet.
+Task<Result<void>> Session::refuse_message(pop3::MessageNumber number, Error error,
+                                           Output::Mark mark) {
+    report_message(number, error);
+    if (error.kind == ErrorKind::peer_closed || error.kind == ErrorKind::timed_out) {
+        co_return std::unexpected(error);
+    }
+    co_await maildrop_->note_changed(number.index());
+    if (!output_.take_back(mark)) co_return std::unexpected(error);
+    output_.reply(refusal_of(error));
+    co_return Result<void>();
 }
 
 pop3::Octets Session::remaining_octets() const {

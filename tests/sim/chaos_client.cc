@@ -27,7 +27,8 @@ ChaosClient::ChaosClient(World& world, MailLedger& ledger, SimRandom& random, st
       user_(std::move(user)),
       has_faults_(has_faults),
       client_(world.connect()),
-      is_excused_(has_faults) {
+      is_excused_(has_faults),
+      connected_(world.ring().now()) {
     awaiting_.push_back({What::greeting});
 }
 

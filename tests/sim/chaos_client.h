@@ -129,6 +129,7 @@ private:
     bool is_over_ = false;
     std::uint32_t bad_lines_ = 0;
     Step asked_ = 0;
+    const Instant connected_;
 };
 
 }  // namespace restante::sim

@@ -21,6 +21,8 @@ constexpr std::uint64_t seeds_default = 200;
 constexpr int steps = 800;
 constexpr std::size_t clients_max = 6;
 constexpr std::size_t log_octets_shown = 3000;
+/// Five failed logins on one connection are answered within it (2 + 4 + 8 + 16 + 30 seconds).
+constexpr Duration delays_max = std::chrono::seconds(90);
 constexpr std::uint64_t never_again = ~std::uint64_t{0};
 const std::vector<std::string> users = {"mrose", "elise", "jdoe"};
 
@@ -164,7 +166,7 @@ private:
     void come_to_an_end() {
         world_.ring().crash_after(never_again);
         for (ChaosClient& client : clients_) client.behave();
-        world_.wait(std::chrono::minutes(1));
+        world_.wait(delays_max);
         look();
         for (ChaosClient& client : clients_) client.check_answered();
     }

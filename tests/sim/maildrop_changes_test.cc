@@ -136,17 +136,24 @@ TEST_CASE("a file that shrinks in mid-RETR: the connection ends, never the final
     CHECK(log_of(small.world).contains("message changed while it was sent"));
 }
 
-TEST_CASE("a disk error in mid-RETR: the connection ends, never the final '.'") {
+TEST_CASE("a disk error in mid-RETR: refused while nothing has left, else the connection ends") {
+    int refusals = 0;
     for (unsigned skip = 0; skip < 4; ++skip) {
         SmallWorld small({.seed = skip + 1});
         small.world.deliver("mrose", "1130000002.M1P2.pop", std::string(100'000, 'y'));
         small.world.wait(std::chrono::seconds(1));
         Talk talk(small.world, "mrose");
         small.world.ring().plan_fault({.kind = Kind::read, .error = -EIO, .skip = skip});
-        CHECK_FALSE(talk.text("RETR 3").has_value());
-        CHECK(talk.client().has_server_closed());
+        talk.client().send("RETR 3\r\n");
+        small.world.settle();
+        const bool is_refused = talk.client().received().contains("-ERR [SYS/PERM]");
+        refusals += is_refused ? 1 : 0;
+        CHECK(talk.client().has_server_closed() == !is_refused);
+        CHECK_FALSE(talk.client().received().ends_with(".\r\n"));
         CHECK(small.left() == 3);
     }
+    CHECK(refusals > 0);
+    CHECK(refusals < 4);
 }
 
 TEST_CASE("another session, or another program with the lock, is [IN-USE]") {

@@ -15,7 +15,7 @@ constexpr Duration reboot_time = std::chrono::minutes(1);
 bool can_end_early(Request::Kind kind) {
     using Kind = Request::Kind;
     return kind == Kind::accept || kind == Kind::receive || kind == Kind::send ||
-           kind == Kind::exchange || kind == Kind::sleep;
+           kind == Kind::exchange || kind == Kind::write || kind == Kind::sleep;
 }
 
 bool is_on_descriptor(const Request& request, int fd) {
