@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "maildir/maildir_store.h"
+#include "maildir/scan.h"
 #include "pop3/deletion_marks.h"
 #include "sim/sim_await.h"
 #include "sim/talk.h"
@@ -147,8 +148,13 @@ const std::string both = "1130000000.M1P2.pop 16, 1130000001.M1P2.pop 16, ";
 
 TEST_CASE("a message that was removed while the folders were listed is not listed") {
     TwoReactors reactors;
-    reactors.ring.after(Kind::list_directory, 1,
-                        [&reactors] { reactors.files().unlink(first_path); });
+    CHECK(reactors.seen(reactors.one) == both);  // known: it need not be read to be listed
+    reactors.files().write_file(maildrop + "/new/.hidden", "");
+    reactors.rest();
+    reactors.ring.after(Kind::list_directory, 1, [&reactors] {
+        reactors.files().unlink(first_path);
+        reactors.sim_ring.clock().advance(2 * timestamp_granularity);
+    });
     CHECK(reactors.seen(reactors.one) == "1130000001.M1P2.pop 16, ");
     reactors.rest();
     CHECK(reactors.seen(reactors.one) == "1130000001.M1P2.pop 16, ");
@@ -169,6 +175,7 @@ TEST_CASE("folders that change during each listing: the union, and it is not tru
             reactors.sim_ring.clock().advance(SimClock::tick);
             reactors.files().write_file(maildrop + "/new/114000000" + std::to_string(pass) + ".x",
                                         "From: c\n\n");
+            reactors.sim_ring.clock().advance(2 * timestamp_granularity);
         });
     }
     const std::string seen = reactors.seen(reactors.one);
@@ -266,7 +273,12 @@ TEST_CASE("where restante.index could not be replaced, what is in memory counts,
 
 TEST_CASE("an operator who removes restante.index is obeyed by what is in memory, too") {
     TwoReactors reactors;
-    CHECK(reactors.seen(reactors.one) == both);
+    for (int i = 0; i < 3; ++i) {  // made again each time: not the first of its line
+        reactors.files().write_file(maildrop + "/new/.hidden", "");
+        reactors.rest();
+        CHECK(reactors.seen(reactors.one) == both);
+    }
+    reactors.rest();
     reactors.files().unlink(index_path);
     reactors.files().write_file(maildrop + "/dovecot-uidlist",
                                 "3 V1 N3\n1 :1130000000.M1P2.pop\n2 :1130000001.M1P2.pop\n");

@@ -23,6 +23,7 @@ UNPRIVILEGED = pwd.getpwnam("nobody")
 SECONDS_TO_START = 20
 SECONDS_TO_STOP = 20
 SECONDS_TO_ANSWER = 20
+CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 
 # Set by run.py. `binary` is a copy that `nobody` may execute; `quick` leaves out what is slow.
 settings = types.SimpleNamespace(binary=None, quick=False)
@@ -164,7 +165,7 @@ class Server:
             self.process = subprocess.Popen(
                 unprivileged([settings.binary, *arguments], as_root), stdin=subprocess.DEVNULL,
                 stdout=output, stderr=log, cwd="/", env={**os.environ, **(environment or {})})
-        test.addCleanup(self.kill)
+        test.addCleanup(self.end)
 
     def wait_until_ready(self):
         """Until the greeting comes."""
@@ -220,12 +221,17 @@ class Server:
         """SIGTERM, and what every server must then do: end with 0, having broken nothing."""
         self.process.send_signal(signal.SIGTERM)
         self.test.assertEqual(self.wait_for_end(), 0, self.log())
-        self.test.assertNotRegex(self.log(), r"ERROR: \w+Sanitizer|runtime error:|WARNING: \w+Sanitizer")
 
     def kill(self):
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+    def end(self):
+        """Kills it if a test left it running; one that crashed before fails the test."""
+        self.kill()
+        self.test.assertNotIn(-self.process.returncode, CRASHES, self.log())
+        self.test.assertNotRegex(self.log(), r"ERROR: \w+Sanitizer|runtime error:|WARNING: \w+Sanitizer")
 
 
 class World:
