@@ -228,7 +228,12 @@ class Server:
             self.process.wait()
 
     def end(self):
-        """Kills it if a test left it running; one that crashed before fails the test."""
+        """Ends what a test left running, so that a demo cleans up and leaks are told; a crash fails the
+        test."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.wait_for_end()
         self.kill()
         self.test.assertNotIn(-self.process.returncode, CRASHES, self.log())
         self.test.assertNotRegex(self.log(), r"ERROR: \w+Sanitizer|runtime error:|WARNING: \w+Sanitizer")
