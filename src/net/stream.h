@@ -48,7 +48,6 @@ public:
     void close() { socket_.reset(); }
     /// Sends FIN, then reads and forgets what is still coming, then closes.
     Task<void> close_lingering();
-    int socket() const { return socket_.get(); }
 
 private:
     Completion start(const Request& request) {

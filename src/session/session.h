@@ -107,6 +107,7 @@ private:
     Task<Result<void>> answer_at_length(pop3::Command command);
     Task<Result<void>> list_all(pop3::Verb verb);
     Task<Result<void>> send_message(pop3::MessageNumber number, pop3::BodyLines body);
+    Task<Result<void>> refuse_message(pop3::MessageNumber number, Error error, Output::Mark mark);
     void list_one(pop3::Verb verb, std::string_view digits);
     void write_listing(pop3::Verb verb, pop3::MessageNumber number, bool ok);
     void mark(std::string_view digits);
@@ -131,9 +132,7 @@ private:
     void report_end(const Result<Departure>& end);
     std::string login_report(const Result<Departure>& end) const;
     std::string session_report(const Result<Departure>& end) const;
-    void report_phases();
     std::string addresses() const;
-    Task<Result<void>> refuse_message(pop3::MessageNumber number, Error error, Output::Mark mark);
     void report_message(pop3::MessageNumber number, const Error& error);
 
     const SessionService service_;
@@ -166,8 +165,6 @@ private:
     std::array<Duration, phases> phase_times_{};
 
     Task<void> running_;
-    void (*on_end_)(void*) = nullptr;
-    void* on_end_context_ = nullptr;
 };
 
 }  // namespace restante
