@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/nearest_name.h"
 #include "base/version.h"
+#include "cli/command_options.h"
 #include "cli/commands.h"
 
 namespace restante {
@@ -54,16 +55,6 @@ std::string root_help(const CLI::App& app) {
         help += "  " + name + description.substr(0, description.find('\n')) + '\n';
     }
     return help + "\nExit: 0 ok, 1 failed, 2 configuration or usage, 3 server not running.\n";
-}
-
-void add_commands(CLI::App& app, int& exit_code) {
-    add_demo_command(app, exit_code);
-    add_serve_command(app, exit_code);
-    add_check_config_command(app, exit_code);
-    add_config_command(app, exit_code);
-    add_passwd_command(app, exit_code);
-    add_hash_command(app, exit_code);
-    add_version_command(app, exit_code);
 }
 
 /// The subcommand that was being read when parsing ended; `app` itself where none was.

@@ -1,9 +1,12 @@
 #pragma once
-/// The subcommands of `restante`, one file each. Each function adds its subcommand to `app`; when
-/// it was chosen, app.parse() runs it and leaves the program's exit code in `exit_code`, which must
-/// outlive the parsing. CLI11 throws CLI::ParseError for what it cannot parse: exit 2.
+/// The subcommands of `restante`, one file each, as functions from their options to the program's
+/// exit code. What they are called on the command line, and with what help, is in
+/// command_options.cc: the library that reads command lines takes seconds to compile wherever it
+/// is included.
 
-#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+#include <string_view>
 
 namespace restante {
 
@@ -13,12 +16,41 @@ inline constexpr int exit_failed = 1;
 inline constexpr int exit_usage = 2;  ///< configuration or usage
 inline constexpr int exit_no_server = 3;
 
-void add_serve_command(CLI::App& app, int& exit_code);
-void add_demo_command(CLI::App& app, int& exit_code);
-void add_check_config_command(CLI::App& app, int& exit_code);
-void add_config_command(CLI::App& app, int& exit_code);
-void add_passwd_command(CLI::App& app, int& exit_code);
-void add_hash_command(CLI::App& app, int& exit_code);
-void add_version_command(CLI::App& app, int& exit_code);
+/// Serves the mail of the configuration file at `path` until SIGTERM or SIGINT.
+int serve(const std::string& path);
+
+/// Serves sample mail on 127.0.0.1:`port` until SIGTERM or SIGINT.
+int demo(std::uint16_t port);
+
+/// Prints every mistake in the configuration file at `path`.
+int check_config(const std::string& path);
+
+/// Prints what the configuration file at `path` changes from the defaults; with `all`, every key.
+int show_config(const std::string& path, bool all);
+
+/// What the actions of `restante passwd` are told.
+struct PasswdOptions {
+    std::string config;  ///< the configuration that names the passwd-file
+    std::string file;    ///< the passwd-file itself; empty: that of the configuration
+    std::string scheme;  ///< of a new password
+    std::string user;    ///< as typed
+    bool json = false;   ///< list them as a JSON array
+};
+enum class PasswdAction { add, set, remove, verify };
+
+/// Does `action` to the one user named.
+int edit_passwd(const PasswdOptions& options, PasswdAction action);
+
+/// Prints the users, never their passwords.
+int list_passwd(const PasswdOptions& options);
+
+/// Asks for a password and prints its hash by `scheme`.
+int print_hash(const std::string& scheme);
+
+/// Prints the names of the password schemes.
+int print_schemes();
+
+/// Prints what this program is and what it runs on.
+int print_version();
 
 }  // namespace restante

@@ -10,7 +10,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <string>
 
 #include "auth/password_scheme.h"
@@ -23,12 +22,6 @@
 namespace restante {
 namespace {
 
-constexpr const char* demo_description =
-    "Serve sample mail from a temporary maildrop, to try restante without configuring it\n\n"
-    "Examples:\n"
-    "  restante demo                           on 127.0.0.1:1110; prints a password and what to "
-    "type\n"
-    "  restante demo --port 2110\n";
 constexpr std::size_t password_characters = 16;
 
 /// A folder that is removed with everything in it at the end.
@@ -117,7 +110,7 @@ void print_welcome(const SocketAddress& address, const std::filesystem::path& fo
     std::fflush(stdout);
 }
 
-int demo(std::uint16_t port) {
+int serve_samples(std::uint16_t port) {
     const std::expected<SocketAddress, std::string> address =
         SocketAddress::parse(fmt::format("127.0.0.1:{}", port));
     if (!address) {
@@ -142,24 +135,15 @@ int demo(std::uint16_t port) {
     return exit_ok;
 }
 
-int demo_or_cause(std::uint16_t port) {
+}  // namespace
+
+int demo(std::uint16_t port) {
     try {
-        return demo(port);
+        return serve_samples(port);
     } catch (const std::exception& cause) {  // of the file system library
         std::fprintf(stderr, "restante demo: %s\n", cause.what());
         return exit_failed;
     }
-}
-
-}  // namespace
-
-void add_demo_command(CLI::App& app, int& exit_code) {
-    CLI::App* command = app.add_subcommand("demo", demo_description);
-    const auto port = std::make_shared<std::uint16_t>(1110);
-    command->add_option("--port", *port, "The port on 127.0.0.1")
-        ->capture_default_str()
-        ->check(CLI::Range(1, 65535));
-    command->callback([port, &exit_code] { exit_code = demo_or_cause(*port); });
 }
 
 }  // namespace restante

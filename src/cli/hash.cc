@@ -2,7 +2,6 @@
 
 #include <cstdio>
 #include <expected>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -11,15 +10,6 @@
 #include "cli/password_input.h"
 
 namespace restante {
-namespace {
-
-constexpr const char* hash_description =
-    "Print {SCHEME}hash of a password, for a passwd-file or another user database\n\n"
-    "Examples:\n"
-    "  restante hash                           ask for a password\n"
-    "  restante hash --scheme ARGON2ID         with another scheme\n"
-    "  printf '%s' \"$SECRET\" | restante hash   from standard input\n"
-    "  restante hash --list                    every scheme\n";
 
 int print_schemes() {
     for (const std::string_view name : password_scheme_names()) {
@@ -47,22 +37,6 @@ int print_hash(const std::string& scheme) {
     }
     std::printf("%s\n", made->c_str());
     return exit_ok;
-}
-
-}  // namespace
-
-void add_hash_command(CLI::App& app, int& exit_code) {
-    struct Options {
-        std::string scheme{default_password_scheme};
-        bool list = false;
-    };
-    const auto options = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand("hash", hash_description);
-    command->add_option("--scheme", options->scheme, "how to store it")->capture_default_str();
-    command->add_flag("--list", options->list, "print the names of the schemes");
-    command->callback([options, &exit_code] {
-        exit_code = options->list ? print_schemes() : print_hash(options->scheme);
-    });
 }
 
 }  // namespace restante

@@ -2,7 +2,6 @@
 
 #include <cstdio>
 #include <expected>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,26 +19,6 @@
 namespace restante {
 namespace {
 
-constexpr const char* passwd_description =
-    "Manage the users of a passwd-file\n\n"
-    "Examples:\n"
-    "  restante passwd add mrose@example.org      asks for the password\n"
-    "  restante passwd set --file users mrose     another password, in the file named\n"
-    "  printf '%s' \"$SECRET\" | restante passwd add mrose\n"
-    "  restante passwd verify mrose               exit 0: it is the password, 1: it is not\n"
-    "  restante passwd list --json\n\n"
-    "The file is that of [auth.backend] in the configuration, or --file. It is replaced as a "
-    "whole;\n"
-    "a running server reads it at the next login.\n";
-
-struct Options {
-    std::string config{default_config_path};
-    std::string file;
-    std::string scheme{default_password_scheme};
-    std::string user;
-    bool json = false;
-};
-
 /// The file a command works on, and how its names are written.
 struct Target {
     std::string path;
@@ -56,7 +35,7 @@ int fail(const std::string& sentence) {
 }
 
 /// The only place that asks for the configuration. Empty: it has been complained about.
-std::optional<Target> find_target(const Options& options) {
+std::optional<Target> find_target(const PasswdOptions& options) {
     if (!options.file.empty()) {
         return Target{options.file, {.default_domain = "", .match = NameMatch::exact}};
     }
@@ -72,7 +51,7 @@ std::optional<Target> find_target(const Options& options) {
         {config->auth.default_domain, is_lower ? NameMatch::ignore_case : NameMatch::exact}};
 }
 
-std::expected<std::string, std::string> ask_for_hash(const Options& options,
+std::expected<std::string, std::string> ask_for_hash(const PasswdOptions& options,
                                                      const std::string& user) {
     const std::expected<Secret, std::string> password =
         read_password("New password of " + user, true);
@@ -83,20 +62,18 @@ std::expected<std::string, std::string> ask_for_hash(const Options& options,
     return std::move(*made);
 }
 
-enum class Change { add, set, remove };
-
 /// The file is locked only once the password is known: nobody waits for somebody typing.
-int change_user(const Target& target, const std::string& user, Change change,
+int change_user(const Target& target, const std::string& user, PasswdAction change,
                 const std::string& hash) {
     std::expected<PasswdEdit, std::string> edit =
-        PasswdEdit::open(target.path, change == Change::add);
+        PasswdEdit::open(target.path, change == PasswdAction::add);
     if (!edit) return fail(edit.error());
     const PasswdChange wanted{user, target.rules.match, hash};
-    std::optional<std::string> changed = change == Change::add ? with_user(edit->text(), wanted)
-                                         : change == Change::set
-                                             ? with_password(edit->text(), wanted)
-                                             : without_user(edit->text(), wanted);
-    if (!changed && change == Change::add) {
+    std::optional<std::string> changed =
+        change == PasswdAction::add   ? with_user(edit->text(), wanted)
+        : change == PasswdAction::set ? with_password(edit->text(), wanted)
+                                      : without_user(edit->text(), wanted);
+    if (!changed && change == PasswdAction::add) {
         return fail(user + " is in " + target.path + " already (passwd set)");
     }
     if (!changed) return fail(user + " is not in " + target.path);
@@ -193,8 +170,9 @@ int list_users(const Target& target, bool json) {
     return std::fflush(stdout) == 0 ? exit_ok : exit_failed;
 }
 
-/// `add`, `set`, `del` and `verify` of one user.
-int run_for_user(const Options& options, std::string_view action) {
+}  // namespace
+
+int edit_passwd(const PasswdOptions& options, PasswdAction action) {
     if (!is_password_scheme(options.scheme)) {
         complain("--scheme " + options.scheme + ": " + describe(PasswordFault::unknown_scheme) +
                  " (restante hash --list)");
@@ -209,54 +187,16 @@ int run_for_user(const Options& options, std::string_view action) {
             "neither . nor #");
         return exit_usage;
     }
-    if (action == "verify") return verify_user(*target, *user);
-    if (action == "del") return change_user(*target, *user, Change::remove, "");
+    if (action == PasswdAction::verify) return verify_user(*target, *user);
+    if (action == PasswdAction::remove) return change_user(*target, *user, action, "");
     const std::expected<std::string, std::string> hash = ask_for_hash(options, *user);
     if (!hash) return fail(hash.error());
-    return change_user(*target, *user, action == "add" ? Change::add : Change::set, *hash);
+    return change_user(*target, *user, action, *hash);
 }
 
-CLI::App* add_action(CLI::App& passwd, const std::shared_ptr<Options>& options, const char* name,
-                     const char* description) {
-    CLI::App* action = passwd.add_subcommand(name, description);
-    CLI::Option* config =
-        action->add_option("--config", options->config, "configuration that names the passwd-file");
-    config->capture_default_str();
-    action->add_option("--file", options->file, "the passwd-file itself")->excludes(config);
-    return action;
-}
-
-}  // namespace
-
-void add_passwd_command(CLI::App& app, int& exit_code) {
-    const auto options = std::make_shared<Options>();
-    CLI::App* passwd = app.add_subcommand("passwd", passwd_description);
-    passwd->require_subcommand(1);
-    const std::pair<const char*, const char*> actions[] = {
-        {"add", "add a user"},
-        {"set", "give a user another password"},
-        {"del", "remove a user"},
-        {"verify", "tell whether a password is a user's"},
-    };
-    for (const auto& [name, description] : actions) {
-        CLI::App* action = add_action(*passwd, options, name, description);
-        action->add_option("USER", options->user)->required();
-        const std::string_view chosen = name;
-        if (chosen == "add" || chosen == "set") {
-            action
-                ->add_option("--scheme", options->scheme,
-                             "how to store the password (restante hash --list)")
-                ->capture_default_str();
-        }
-        action->callback(
-            [options, chosen, &exit_code] { exit_code = run_for_user(*options, chosen); });
-    }
-    CLI::App* list = add_action(*passwd, options, "list", "print the users, never their passwords");
-    list->add_flag("--json", options->json, "as a JSON array");
-    list->callback([options, &exit_code] {
-        const std::optional<Target> target = find_target(*options);
-        exit_code = target ? list_users(*target, options->json) : exit_usage;
-    });
+int list_passwd(const PasswdOptions& options) {
+    const std::optional<Target> target = find_target(options);
+    return target ? list_users(*target, options.json) : exit_usage;
 }
 
 }  // namespace restante

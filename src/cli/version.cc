@@ -8,8 +8,6 @@
 #include "cli/commands.h"
 
 namespace restante {
-namespace {
-
 int print_version() {
     utsname machine{};
     const bool is_known = ::uname(&machine) == 0;
@@ -18,13 +16,6 @@ int print_version() {
     std::printf("kernel interface io_uring, on %s %s %s\n", is_known ? machine.sysname : "unknown",
                 machine.release, machine.machine);
     return exit_ok;
-}
-
-}  // namespace
-
-void add_version_command(CLI::App& app, int& exit_code) {
-    CLI::App* command = app.add_subcommand("version", "Print the version (--version, -V)");
-    command->callback([&exit_code] { exit_code = print_version(); });
 }
 
 }  // namespace restante

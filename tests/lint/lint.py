@@ -48,7 +48,7 @@ LIBRARY_HOMES = {
     r"coroutine": r"src/ring/task\.h",
     r"openssl/.*": r"src/net/tls_[^/]*|src/auth/.*",
     r"toml(\+\+|plusplus).*": r"src/server/config[^/]*\.cc",
-    r"CLI/.*": r"src/cli/.*|src/main\.cc",
+    r"CLI/.*": r"src/cli/command_options\.h",
     r"mimalloc.*": r"(?!)",
 }
 
