@@ -28,9 +28,6 @@ inline constexpr std::uint64_t passwd_file_octets_max = std::uint64_t{1} << 30;
 inline constexpr std::size_t passwd_faults_kept_max = 1000;
 /// Faults that are logged when a file is read.
 inline constexpr std::size_t passwd_faults_logged_max = 20;
-/// A file changed this short before it was read may change again and show the same times: two
-/// jiffies at 100 Hz (kernels before 6.13 stamp no finer).
-inline constexpr Duration file_time_granularity = std::chrono::milliseconds(20);
 
 /// A file's octets: not zeroed first, wiped at the end (they may be passwords). Move-only.
 class PasswdText {

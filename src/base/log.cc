@@ -1,6 +1,13 @@
 #include "base/log.h"
 
+#include <unistd.h>
+
 namespace restante {
+
+int process_id() {
+    static const int id = ::getpid();
+    return id;
+}
 
 std::string log_escaped(std::string_view text, std::size_t octets_max) {
     static constexpr char hex_digits[] = "0123456789abcdef";

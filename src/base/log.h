@@ -20,6 +20,9 @@ public:
     virtual void write(LogLevel level, std::string_view message) = 0;
 };
 
+/// getpid(2), asked once: of a process that does not fork.
+int process_id();
+
 /// `text` safe inside a log line and inside <...>: control octets, octets above 0x7E, `<`, `>` and
 /// `\` become `\xNN`; at most `octets_max` of the result, then "...".
 std::string log_escaped(std::string_view text, std::size_t octets_max = 128);

@@ -59,7 +59,7 @@ bool is_same(const FolderState& before, const FolderState& after) {
 
 /// The change time, which nobody can set: a restored folder may carry a modification time to come.
 bool is_old(const FolderState& state, WallTime now) {
-    return now.nanoseconds - state.status.changed.nanoseconds > timestamp_granularity.count();
+    return now.nanoseconds - state.status.changed.nanoseconds > file_time_granularity.count();
 }
 
 /// One listing of both folders.

@@ -27,13 +27,9 @@ struct FolderState {
     FileStatus status;
     /// Nothing can have changed in it since, as long as `status` is what it says: both folders were
     /// the same before and after they were listed, and this one was old enough for a later change
-    /// to show (timestamp_granularity).
+    /// to show (file_time_granularity).
     bool is_settled = false;
 };
-
-/// Kernels before 6.13 stamp files with the time of the last timer tick (1 to 10 ms): two changes
-/// within one may leave one stamp.
-inline constexpr Duration timestamp_granularity = std::chrono::milliseconds(20);
 
 /// Every message file, each once: by base name and inode, and in that order.
 struct Scan {

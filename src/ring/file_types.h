@@ -11,6 +11,10 @@
 
 namespace restante {
 
+/// Kernels before 6.13 stamp files with the time of the last timer tick (1 to 10 ms): what changed
+/// this short before it was read may change again and show the same times. Two ticks at 100 Hz.
+inline constexpr Duration file_time_granularity = std::chrono::milliseconds(20);
+
 enum class FileKind : std::uint8_t { regular, directory, other };
 
 /// What fstat answers, as far as a maildrop cares.

@@ -32,7 +32,7 @@ std::string format_log_line(WallTime when, std::string_view ident, LogLevel leve
     ::gmtime_r(&seconds, &utc);
     return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z {}[{}]: {}{}\n",
                        utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
-                       utc.tm_sec, milliseconds, ident, ::getpid(), level_word(level), message);
+                       utc.tm_sec, milliseconds, ident, process_id(), level_word(level), message);
 }
 
 void ReactorLog::write(LogLevel level, std::string_view message) {

@@ -216,6 +216,7 @@ Task<Result<Session::Login>> Session::open_maildrop(const Account& account) {
     if (opened) {
         maildrop_ = std::move(*opened);
         maildrop_octets_ = maildrop_->octets();
+        marks_.emplace(maildrop_->count());
         report_login();
         output_.reply(pop3::Reply::ok("logged in"));
         co_return Login::done;

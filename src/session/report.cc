@@ -1,13 +1,12 @@
 // What the log says of a session, in the form that ban filters and log readers know from Dovecot.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "session/session.h"
 
 namespace restante {
 
 std::string Session::addresses() const {
-    return fmt::format("rip={}, lip={}, session=<{}>", peer_.host(), local_.host(), id_);
+    return fmt::format("rip={}, lip={}", peer_.host(), local_.host());
 }
 
 void Session::report_login() {
@@ -15,8 +14,8 @@ void Session::report_login() {
     service_.log.write(
         LogLevel::info,
         fmt::format(
-            "pop3-login: Login: user=<{}>, method={}, rip={}, lip={}, mpid={}, session=<{}>",
-            log_escaped(user_), method_, peer_.host(), local_.host(), ::getpid(), id_));
+            "pop3-login: Login: user=<{}>, method={}, {}, mpid={}, session=<{}>",
+            log_escaped(user_), method_, addresses(), process_id(), id_));
 }
 
 void Session::report_end(const Result<Departure>& end) {
@@ -26,7 +25,7 @@ void Session::report_end(const Result<Departure>& end) {
     if (!service_.log.is_enabled(LogLevel::debug)) return;
     static constexpr const char* names[phases] = {"connect",  "tls",    "authentication", "open",
                                                   "commands", "update", "closed"};
-    std::string line = fmt::format("pop3({})<{}><{}>: phases", log_escaped(user_), ::getpid(), id_);
+    std::string line = fmt::format("pop3({})<{}><{}>: phases", log_escaped(user_), process_id(), id_);
     for (std::size_t i = 0; i < phases; ++i) {
         if (phase_times_[i].count() > 0)
             line += fmt::format(" {}={}us", names[i], phase_times_[i].count() / 1000);
@@ -48,10 +47,9 @@ std::string Session::login_report(const Result<Departure>& end) const {
     } else {
         reason = fmt::format("no auth attempts in {} secs", seconds);
     }
-    return fmt::format("pop3-login: Disconnected ({}): user=<{}>, {}{}{}", reason,
+    return fmt::format("pop3-login: Disconnected ({}): user=<{}>, {}{}{}{}, session=<{}>", reason,
                        log_escaped(user_), *method_ != '\0' ? "method=" : "", method_,
-                       *method_ != '\0' ? ", " : "") +
-           addresses();
+                       *method_ != '\0' ? ", " : "", addresses(), id_);
 }
 
 std::string Session::session_report(const Result<Departure>& end) const {
@@ -69,7 +67,7 @@ std::string Session::session_report(const Result<Departure>& end) const {
     const bool removed = end && *end == Departure::logged_out;
     return fmt::format(
         "pop3({})<{}><{}>: Disconnected: {} top={}/{}, retr={}/{}, del={}/{}, size={}",
-        log_escaped(user_), ::getpid(), id_, reason, topped_.count, topped_.octets.value(),
+        log_escaped(user_), process_id(), id_, reason, topped_.count, topped_.octets.value(),
         retrieved_.count, retrieved_.octets.value(), removed ? marks_->marked_count() : 0,
         marks_->count(), maildrop_octets_.value());
 }
@@ -81,7 +79,7 @@ void Session::report_message(pop3::MessageNumber number, const Error& error) {
     if (!service_.log.is_enabled(level)) return;
     service_.log.write(
         level, fmt::format("pop3({})<{}><{}>: message {} (unique-id {}): {}", log_escaped(user_),
-                           ::getpid(), id_, number.value(),
+                           process_id(), id_, number.value(),
                            maildrop_->message(number.index()).unique_id, describe(error)));
 }
 

@@ -72,7 +72,8 @@ public:
     /// The server stops: a session that waits for its client ends without UPDATE; one in UPDATE
     /// finishes it.
     void interrupt();
-    bool is_logged_in() const { return maildrop_ != nullptr; }
+    /// From the login on, to the end.
+    bool is_logged_in() const { return marks_.has_value(); }
 
 private:
     struct Transfers {

@@ -21,7 +21,6 @@ pop3::Reply refusal_of(const Error& error) {
 Task<Result<Departure>> Session::transaction() {
     enter(Phase::commands);
     bad_lines_ = 0;
-    marks_.emplace(maildrop_->count());
     output_.limit(never);
     for (;;) {
         const Instant deadline = service_.ring.now() + service_.policy.idle_timeout;

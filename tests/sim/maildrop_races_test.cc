@@ -153,7 +153,7 @@ TEST_CASE("a message that was removed while the folders were listed is not liste
     reactors.rest();
     reactors.ring.after(Kind::list_directory, 1, [&reactors] {
         reactors.files().unlink(first_path);
-        reactors.sim_ring.clock().advance(2 * timestamp_granularity);
+        reactors.sim_ring.clock().advance(2 * file_time_granularity);
     });
     CHECK(reactors.seen(reactors.one) == "1130000001.M1P2.pop 16, ");
     reactors.rest();
@@ -175,7 +175,7 @@ TEST_CASE("folders that change during each listing: the union, and it is not tru
             reactors.sim_ring.clock().advance(SimClock::tick);
             reactors.files().write_file(maildrop + "/new/114000000" + std::to_string(pass) + ".x",
                                         "From: c\n\n");
-            reactors.sim_ring.clock().advance(2 * timestamp_granularity);
+            reactors.sim_ring.clock().advance(2 * file_time_granularity);
         });
     }
     const std::string seen = reactors.seen(reactors.one);
