@@ -13,9 +13,8 @@ void Session::report_login() {
     if (!service_.log.is_enabled(LogLevel::info)) return;
     service_.log.write(
         LogLevel::info,
-        fmt::format(
-            "pop3-login: Login: user=<{}>, method={}, {}, mpid={}, session=<{}>",
-            log_escaped(user_), method_, addresses(), process_id(), id_));
+        fmt::format("pop3-login: Login: user=<{}>, method={}, {}, mpid={}, session=<{}>",
+                    log_escaped(user_), method_, addresses(), process_id(), id_));
 }
 
 void Session::report_end(const Result<Departure>& end) {
@@ -25,7 +24,8 @@ void Session::report_end(const Result<Departure>& end) {
     if (!service_.log.is_enabled(LogLevel::debug)) return;
     static constexpr const char* names[phases] = {"connect",  "tls",    "authentication", "open",
                                                   "commands", "update", "closed"};
-    std::string line = fmt::format("pop3({})<{}><{}>: phases", log_escaped(user_), process_id(), id_);
+    std::string line =
+        fmt::format("pop3({})<{}><{}>: phases", log_escaped(user_), process_id(), id_);
     for (std::size_t i = 0; i < phases; ++i) {
         if (phase_times_[i].count() > 0)
             line += fmt::format(" {}={}us", names[i], phase_times_[i].count() / 1000);

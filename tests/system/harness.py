@@ -25,8 +25,9 @@ SECONDS_TO_STOP = 20
 SECONDS_TO_ANSWER = 20
 CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 
-# Set by run.py. `binary` is a copy that `nobody` may execute; `quick` leaves out what is slow.
-settings = types.SimpleNamespace(binary=None, quick=False)
+# Set by run.py. `binary` is a copy that `nobody` may execute; `build` is the folder it comes from,
+# with the other programs; `quick` leaves out what is slow.
+settings = types.SimpleNamespace(binary=None, build=None, quick=False)
 
 
 def is_root():

@@ -77,6 +77,7 @@ def main():
     arguments.add_argument("--quick", action="store_true", help="leave out what is slow")
     arguments.add_argument("pattern", nargs="?", default="")
     chosen = arguments.parse_args()
+    harness.settings.build = os.path.dirname(os.path.abspath(chosen.binary))
     folder, harness.settings.binary = install_binary(chosen.binary)
     harness.settings.quick = chosen.quick
     found = unittest.defaultTestLoader.discover(harness.HERE, pattern="*_test.py")

@@ -1,0 +1,72 @@
+#include "derived.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace pop3load {
+
+double rate_reached(const Results& results) {
+    if (results.seconds <= 0) return 0;
+    return static_cast<double>(results.sessions_ended) / results.seconds;
+}
+
+double fault_share(const Results& results) {
+    if (results.sessions_begun == 0) return 0;
+    const double begun = static_cast<double>(results.sessions_begun);
+    return static_cast<double>(results.fault_total()) / begun;
+}
+
+std::uint64_t wrong_answers(const Results& results) {
+    std::uint64_t total = 0;
+    for (std::size_t kind = 0; kind < faults; ++kind)
+        if (is_wrong_answer(static_cast<Fault>(kind))) total += results.fault_counts[kind];
+    return total;
+}
+
+double generator_cpu_share(const Results& results) {
+    const double available = results.seconds * results.threads;
+    return available <= 0 ? 0 : results.generator_cpu_seconds / available;
+}
+
+std::optional<double> server_microseconds_per(const Results& results, std::uint64_t units) {
+    if (!results.server || units == 0) return std::nullopt;
+    return results.server->cpu_seconds * 1e6 / static_cast<double>(units);
+}
+
+double bucket_percentile(const LatencyBuckets& buckets, double percentile) {
+    std::uint64_t total = 0;
+    for (const std::uint32_t count : buckets) total += count;
+    const double wanted = std::max(1.0, static_cast<double>(total) * percentile / 100);
+    double before = 0;
+    for (std::size_t bucket = 0; bucket < buckets.size(); ++bucket) {
+        const double count = buckets[bucket];
+        if (count > 0 && before + count >= wanted) {
+            const double place = (wanted - before) / count;
+            return std::exp2((static_cast<double>(bucket) + place) / 4);
+        }
+        before += count;
+    }
+    return 0;
+}
+
+std::vector<SpectrumPoint> percentile_spectrum(const restante::Histogram& histogram,
+                                               unsigned steps_per_half) {
+    std::vector<SpectrumPoint> points;
+    const double total = static_cast<double>(histogram.count());
+    double level = 0;
+    std::uint64_t count = 0;
+    for (const restante::Histogram::Bucket& bucket : histogram.buckets()) {
+        count += bucket.count;
+        const std::uint64_t value = std::min(bucket.last, histogram.max());
+        while (level < 100 && 100 * static_cast<double>(count) / total >= level) {
+            points.push_back({level, value, count});
+            const double halves = std::floor(std::log2(100 / (100 - level))) + 1;
+            level += 100 / (steps_per_half * std::exp2(halves));
+            if (count == histogram.count()) break;
+        }
+    }
+    if (count > 0) points.push_back({100, histogram.max(), count});
+    return points;
+}
+
+}  // namespace pop3load

@@ -1,0 +1,58 @@
+#pragma once
+/// What a user's maildrop must hold, remembered from one session to the next: the unique-ids that
+/// were seen, and those whose removal the server acknowledged.
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "steps.h"
+
+namespace pop3load {
+
+/// A fault, and what was seen, in words.
+struct Finding {
+    Fault fault;
+    std::string what;
+};
+
+/// A message of a listing.
+struct Listed {
+    std::uint64_t id_hash = 0;  ///< of the unique-id; 0: UIDL was not asked
+    std::uint64_t octets = 0;
+    bool is_new = false;  ///< no session before has seen it; Ledger::check() says so
+};
+
+class Ledger {
+public:
+    /// Compares a whole listing with what is known; then it is what is known. Mail may have come;
+    /// none may have gone, changed or come back.
+    std::optional<Finding> check(std::span<Listed> listing);
+    /// The server acknowledged the removal.
+    void removed(std::uint64_t id_hash);
+    /// The session ended between QUIT and its answer: the message may be there or not.
+    void forget(std::uint64_t id_hash);
+
+private:
+    std::vector<Listed> known_;  // by id_hash
+    std::unordered_set<std::uint64_t> removed_;
+};
+
+/// The lines of an answer to LIST (octets) or UIDL (unique-ids) into `messages`, which they make
+/// as long as they are or, where it is not empty, must match. The error tells what was wrong.
+std::expected<void, Finding> read_list(std::string_view lines, std::vector<Listed>& messages);
+std::expected<void, Finding> read_uidl(std::string_view lines, std::vector<Listed>& messages);
+
+/// "+OK 3 1200": the count and the octets.
+struct Stat {
+    std::uint32_t count;
+    std::uint64_t octets;
+};
+std::optional<Stat> read_stat(std::string_view status);
+
+}  // namespace pop3load

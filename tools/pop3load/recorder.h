@@ -1,0 +1,59 @@
+#pragma once
+/// Where one thread writes down what it measures.
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "results.h"
+
+namespace pop3load {
+
+using restante::Instant;
+
+/// When the measured part of a run begins and ends.
+struct Window {
+    Instant begin;
+    Instant end;
+    bool contains(Instant when) const { return when >= begin && when < end; }
+};
+
+/// One thread's own, but for take_intervals(). What begins outside of the window leaves no latency,
+/// what happens outside of it is not counted.
+class Recorder {
+public:
+    explicit Recorder(const Window& window) : window_(window) {}
+
+    /// Meant to begin at `intended`, begun at `begun`, over at `now`.
+    void step(Step step, Instant intended, Instant begun, Instant now);
+    void arrival(Instant intended);
+    /// A session was begun `due` or later, as soon as the generator came to it.
+    void lag(Instant due, Instant now);
+    void session_ended(Instant intended, Instant begun, Instant now);
+    void fault(Fault fault, const std::string& example, Instant now);
+    void command(Instant now);
+    void message(Instant now);
+    void body_verified() { ++results_.bodies_verified; }
+    void received(std::size_t octets, Instant now);
+
+    /// Publishes what is over by `now`. To be called at least once a second.
+    void publish(Instant now, std::uint32_t in_flight);
+    /// The intervals published since the last call; by any thread.
+    std::vector<Interval> take_intervals();
+    /// Once the thread has ended.
+    const Results& results() const { return results_; }
+
+private:
+    bool counts(Instant now) const { return window_.contains(now); }
+
+    const Window window_;
+    Results results_;
+    Interval current_;
+    std::uint64_t interval_ = 0;  // which second of the window `current_` is
+    std::mutex mutex_;
+    std::vector<Interval> published_;
+};
+
+}  // namespace pop3load

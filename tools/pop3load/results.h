@@ -1,0 +1,90 @@
+#pragma once
+/// What a run measured: filled by the threads, merged, then only read by the reports.
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/histogram.h"
+#include "steps.h"
+
+namespace pop3load {
+
+/// Nanoseconds. `corrected` counts from when the step was meant to begin, so that a stall of the
+/// server or of the generator is seen by every session it delayed (no coordinated omission);
+/// `uncorrected` from when it did begin. In the closed model the two are the same.
+struct Latencies {
+    restante::Histogram corrected;
+    restante::Histogram uncorrected;
+};
+
+/// One second of the run.
+struct Interval {
+    std::uint64_t arrivals = 0;  ///< sessions that were meant to begin in it
+    std::uint64_t ended = 0;     ///< sessions that ended well in it
+    std::uint64_t faults = 0;
+    std::uint64_t octets = 0;     ///< received
+    std::uint32_t in_flight = 0;  ///< sessions, at its end
+    /// Sessions that ended in it, by corrected whole-session latency: bucket b counts those from
+    /// 2^(b/4) to 2^((b+1)/4) microseconds.
+    std::array<std::uint32_t, 128> latency_buckets{};
+    double server_cpu_seconds = 0;           ///< used in it; with a server to watch
+    std::uint64_t server_memory_octets = 0;  ///< at its end
+};
+
+/// The server's process tree or control group over the measured time.
+struct ServerUsage {
+    std::string source;  ///< "pid 4711", "cgroup /sys/fs/cgroup/..."
+    double cpu_seconds = 0;
+    std::uint64_t memory_octets_max = 0;
+    std::uint64_t voluntary_switches = 0;  ///< context switches; 0 where the source has none
+    std::uint64_t involuntary_switches = 0;
+};
+
+/// What an open model's arrivals were; a closed model has none.
+enum class Model : std::uint8_t { open, closed };
+
+struct Results {
+    // What was asked.
+    std::string command_line;
+    std::string target;  ///< "127.0.0.1:110"
+    std::string profile;
+    Model model = Model::open;
+    double rate = 0;                ///< sessions a second asked for; open model
+    std::uint32_t connections = 0;  ///< closed model
+    std::uint64_t seed = 0;
+    std::uint32_t threads = 0;
+
+    // What was measured; the warm-up is left out.
+    std::int64_t started_unix_seconds = 0;
+    double seconds = 0;
+    std::uint64_t sessions_begun = 0;
+    std::uint64_t sessions_ended = 0;  ///< well
+    std::uint64_t commands = 0;
+    std::uint64_t messages = 0;  ///< fetched whole
+    std::uint64_t octets = 0;    ///< received
+    std::uint64_t bodies_verified = 0;
+    std::array<std::uint64_t, faults> fault_counts{};
+    /// The first fault of each kind in the words of the check that found it; empty: none.
+    std::array<std::string, faults> fault_examples{};
+    std::array<Latencies, steps> latencies{};
+    /// How late the generator itself was: from when something was due to when it was done.
+    restante::Histogram send_lag;
+    std::vector<Interval> intervals;
+
+    // The generator and the server.
+    double generator_cpu_seconds = 0;
+    bool fell_behind = false;  ///< the generator, not the server, was the limit: no result
+    std::string fell_behind_cause;
+    std::optional<ServerUsage> server;
+
+    std::uint64_t fault_total() const {
+        std::uint64_t total = 0;
+        for (const std::uint64_t count : fault_counts) total += count;
+        return total;
+    }
+};
+
+}  // namespace pop3load

@@ -1,0 +1,263 @@
+#include "run.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include <algorithm>
+#include <ctime>
+#include <memory>
+#include <thread>
+
+#include "server_usage.h"
+#include "terminal.h"
+#include "worker.h"
+
+namespace pop3load {
+namespace {
+
+/// An open run whose generator begins one session in twenty later than this measured itself.
+constexpr std::uint64_t lag_max_nanoseconds = 10'000'000;
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+struct Setting {
+    const Profile* profile;
+    Users users;
+    Address target;
+    std::vector<Address> sources;
+};
+
+std::expected<Setting, std::string> prepare(const Options& options) {
+    const Profile* profile = find_profile(options.profile);
+    if (profile == nullptr) return std::unexpected("no profile " + options.profile);
+    std::expected<Users, std::string> users = Users::from(options);
+    if (!users) return std::unexpected(users.error());
+    const std::expected<Address, std::string> target = Address::resolve(options.host, options.port);
+    if (!target) return std::unexpected(target.error());
+    std::vector<Address> sources;
+    for (const std::string& source : options.source_addresses) {
+        const std::expected<Address, std::string> address = Address::resolve(source, 0);
+        if (!address) return std::unexpected("--source " + address.error());
+        sources.push_back(*address);
+    }
+    return Setting{profile, std::move(*users), *target, std::move(sources)};
+}
+
+/// Sleeps to `until`, or to SIGINT or SIGTERM: true.
+bool is_interrupted_before(Instant until) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    const Duration wait = std::max(until - clock_now(), Duration(0));
+    const timespec timeout{.tv_sec = wait / std::chrono::seconds(1),
+                           .tv_nsec = (wait % std::chrono::seconds(1)).count()};
+    return ::sigtimedwait(&signals, nullptr, &timeout) > 0;
+}
+
+void add(Interval& sum, const Interval& more) {
+    sum.arrivals += more.arrivals;
+    sum.ended += more.ended;
+    sum.faults += more.faults;
+    sum.octets += more.octets;
+    sum.in_flight += more.in_flight;
+    for (std::size_t i = 0; i < sum.latency_buckets.size(); ++i)
+        sum.latency_buckets[i] += more.latency_buckets[i];
+}
+
+void merge(Results& sum, const Results& more) {
+    sum.sessions_begun += more.sessions_begun;
+    sum.sessions_ended += more.sessions_ended;
+    sum.commands += more.commands;
+    sum.messages += more.messages;
+    sum.octets += more.octets;
+    sum.bodies_verified += more.bodies_verified;
+    for (std::size_t i = 0; i < faults; ++i) {
+        sum.fault_counts[i] += more.fault_counts[i];
+        if (sum.fault_examples[i].empty()) sum.fault_examples[i] = more.fault_examples[i];
+    }
+    for (std::size_t i = 0; i < steps; ++i) {
+        sum.latencies[i].corrected.merge(more.latencies[i].corrected);
+        sum.latencies[i].uncorrected.merge(more.latencies[i].uncorrected);
+    }
+    sum.send_lag.merge(more.send_lag);
+}
+
+/// The threads of one run, and what they have published.
+class Run {
+public:
+    Run(const Options& options, const Load& load, const Setting& setting);
+    void start();
+    /// To the end of the window; false: interrupted.
+    bool watch(UsageMeter* meter, Terminal* terminal);
+    Results finish(bool was_interrupted);
+
+private:
+    void collect();
+    void measure(UsageMeter& meter, Instant now);
+    void judge(Results& results) const;
+
+    const Options& options_;
+    const Load load_;
+    Window window_;
+    Instant start_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+    std::vector<std::thread> threads_;
+    std::vector<std::vector<Interval>> published_;  // a thread
+    std::vector<Interval> intervals_;
+    std::optional<UsageSample> usage_at_begin_;
+    std::optional<UsageSample> usage_before_;
+    std::optional<ServerUsage> usage_;
+};
+
+Run::Run(const Options& options, const Load& load, const Setting& setting)
+    : options_(options), load_(load), start_(clock_now()) {
+    const std::uint32_t cores = std::max(std::thread::hardware_concurrency(), 1U);
+    std::uint32_t threads = options.threads == 0 ? cores : options.threads;
+    if (load.connections > 0) threads = std::min(threads, load.connections);
+    threads = static_cast<std::uint32_t>(std::min<std::size_t>(threads, setting.users.count()));
+    window_ = {start_ + options.warm_up, start_ + options.warm_up + options.duration};
+    for (std::uint32_t i = 0; i < threads; ++i) {
+        const Share share{.index = i,
+                          .threads = threads,
+                          .rate = load.rate / threads,
+                          .connections = (load.connections + i) / threads,
+                          .start = start_,
+                          .window = window_};
+        workers_.push_back(std::make_unique<Worker>(options, *setting.profile, setting.users,
+                                                    setting.target, setting.sources, share));
+    }
+    published_.resize(threads);
+}
+
+void Run::start() {
+    for (const std::unique_ptr<Worker>& worker : workers_)
+        threads_.emplace_back([&worker] { worker->run(); });
+}
+
+/// Adds up the seconds that every thread has published.
+void Run::collect() {
+    std::size_t whole = SIZE_MAX;
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+        for (const Interval& interval : workers_[i]->recorder().take_intervals())
+            published_[i].push_back(interval);
+        whole = std::min(whole, published_[i].size());
+    }
+    for (std::size_t second = intervals_.size(); second < whole; ++second) {
+        Interval& sum = intervals_.emplace_back();
+        for (const std::vector<Interval>& thread : published_) add(sum, thread[second]);
+    }
+}
+
+void Run::measure(UsageMeter& meter, Instant now) {
+    const std::expected<UsageSample, std::string> usage = meter.sample();
+    if (!usage) return;  // it has ended: the faults tell
+    if (!usage_at_begin_ && now >= window_.begin) usage_at_begin_ = *usage;
+    if (usage_before_ && !intervals_.empty()) {
+        intervals_.back().server_cpu_seconds = usage->cpu_seconds - usage_before_->cpu_seconds;
+        intervals_.back().server_memory_octets = usage->memory_octets;
+    }
+    usage_before_ = *usage;
+    if (!usage_at_begin_) return;
+    const std::uint64_t memory_before = usage_ ? usage_->memory_octets_max : 0;
+    usage_ = ServerUsage{
+        .source = meter.source(),
+        .cpu_seconds = usage->cpu_seconds - usage_at_begin_->cpu_seconds,
+        .memory_octets_max = std::max(memory_before, usage->memory_octets),
+        .voluntary_switches = usage->voluntary_switches - usage_at_begin_->voluntary_switches,
+        .involuntary_switches =
+            usage->involuntary_switches - usage_at_begin_->involuntary_switches};
+}
+
+bool Run::watch(UsageMeter* meter, Terminal* terminal) {
+    Instant next = window_.begin;
+    while (start_ + std::chrono::seconds(1) < next) next -= std::chrono::seconds(1);
+    for (; next <= window_.end; next += std::chrono::seconds(1)) {
+        if (is_interrupted_before(next)) return false;
+        if (meter != nullptr && next >= window_.begin) measure(*meter, clock_now());
+        collect();
+        if (terminal == nullptr) continue;
+        Moment moment;
+        if (!intervals_.empty()) moment.interval = intervals_.back();
+        moment.elapsed_seconds = seconds(clock_now() - start_);
+        moment.total_seconds = seconds(window_.end - start_);
+        moment.warming_up = next <= window_.begin;
+        terminal->show(moment);
+    }
+    return true;
+}
+
+Results Run::finish(bool was_interrupted) {
+    if (was_interrupted)
+        for (const std::unique_ptr<Worker>& worker : workers_) worker->stop();
+    const Instant ended = std::min(clock_now(), window_.end);
+    for (std::thread& thread : threads_) thread.join();
+    collect();
+    Results results;
+    for (const std::unique_ptr<Worker>& worker : workers_) {
+        merge(results, worker->recorder().results());
+        results.generator_cpu_seconds += seconds(worker->cpu_time());
+    }
+    results.command_line = options_.command_line;
+    results.target = fmt::format("{}:{}", options_.host, options_.port);
+    results.profile = options_.profile;
+    results.model = load_.rate > 0 ? Model::open : Model::closed;
+    results.rate = load_.rate;
+    results.connections = load_.connections;
+    results.seed = options_.seed;
+    results.threads = static_cast<std::uint32_t>(workers_.size());
+    results.started_unix_seconds =
+        std::time(nullptr) -
+        std::chrono::duration_cast<std::chrono::seconds>(clock_now() - window_.begin).count();
+    results.seconds = std::max(seconds(ended - window_.begin), 0.0);
+    results.intervals = std::move(intervals_);
+    results.server = usage_;
+    judge(results);
+    return results;
+}
+
+/// Whether the generator itself was the limit.
+void Run::judge(Results& results) const {
+    if (results.model == Model::closed) return;
+    const std::uint64_t lag = results.send_lag.value_at(95);
+    if (lag <= lag_max_nanoseconds) return;
+    results.fell_behind = true;
+    results.fell_behind_cause = fmt::format(
+        "one session in twenty was begun {:.1f} ms late or more: more --threads, another "
+        "machine, or a lower --rate",
+        static_cast<double>(lag) / 1e6);
+}
+
+}  // namespace
+
+std::expected<Results, std::string> run_load(const Options& options, const Load& load,
+                                             bool& was_interrupted) {
+    const std::expected<Setting, std::string> setting = prepare(options);
+    if (!setting) return std::unexpected(setting.error());
+    std::optional<UsageMeter> meter;
+    if (options.server_pid || !options.server_cgroup.empty()) {
+        std::expected<UsageMeter, std::string> made =
+            options.server_pid ? UsageMeter::of_process(*options.server_pid)
+                               : UsageMeter::of_cgroup(options.server_cgroup);
+        if (!made) return std::unexpected(made.error());
+        meter = std::move(*made);
+    }
+    Run run(options, load, *setting);
+    Terminal terminal(stderr);
+    run.start();
+    was_interrupted = !run.watch(meter ? &*meter : nullptr, options.quiet ? nullptr : &terminal);
+    Results results = run.finish(was_interrupted);
+    if (!options.quiet) terminal.clear();
+    return results;
+}
+
+double natural_rate(const std::string& profile, std::size_t users) {
+    constexpr double checks_a_day = 4;
+    constexpr double peak_hour_share = 0.15;
+    if (profile != "specmail2001") return 0;
+    return static_cast<double>(users) * checks_a_day * peak_hour_share / 3600;
+}
+
+}  // namespace pop3load

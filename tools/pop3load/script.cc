@@ -1,0 +1,129 @@
+#include "script.h"
+
+#include <algorithm>
+
+namespace pop3load {
+
+std::span<const Profile> profiles() {
+    using enum Phase;
+    static const std::vector<Profile> all = {
+        {"poll", "STAT: nothing new", {log_in, stat, quit}},
+        {"sync", "CAPA, STAT, LIST, UIDL", {capa, log_in, stat, list, uidl, quit}},
+        {"drain",
+         "LIST, UIDL, RETR of every message (--delete: and DELE)",
+         {log_in, stat, list, uidl, fetch_all, quit}},
+        {"top", "TOP n --top-lines of every message", {log_in, stat, list, top_all, quit}},
+        {"keep", "RETR round and round in one session", {log_in, list, fetch_cycle, quit}},
+        {"noop", "NOOP, --commands a session", {log_in, noops, quit}},
+        {"idle", "logged in, silent to the end of the run", {log_in, hold, quit}},
+        {"idle-anonymous", "connected, not logged in", {hold, quit}},
+        {"login-storm", "login and QUIT (--wrong-passwords SHARE)", {log_in, quit}},
+        {"leave-on-server",
+         "STAT, LIST, UIDL, RETR of what is new",
+         {log_in, stat, list, uidl, fetch_new, quit}},
+        {"specmail2001",
+         "STAT; in a quarter of the sessions RETR and DELE of all that is there",
+         {log_in, stat, list, uidl, fetch_all, quit},
+         true},
+        {"slow",
+         "drain, reading 6,000 octets a second",
+         {log_in, stat, list, fetch_all, quit},
+         false,
+         true},
+    };
+    return all;
+}
+
+const Profile* find_profile(std::string_view name) {
+    const auto found = std::ranges::find(profiles(), name, &Profile::name);
+    return found == profiles().end() ? nullptr : &*found;
+}
+
+Script::Next Script::next(const Knowledge& knowledge, Command& command) {
+    for (;;) {
+        if (phase_ == profile_->phases.size()) return Next::done;
+        const Phase phase = profile_->phases[phase_];
+        const bool is_empty = knowledge.messages == 0;
+        Next next = Next::done;
+        switch (phase) {
+            case Phase::capa: return once(Verb::capa, command);
+            case Phase::log_in: next = log_in(command); break;
+            case Phase::stat: return once(Verb::stat, command);
+            case Phase::list:
+            case Phase::uidl:
+                if (!is_empty) return once(phase == Phase::list ? Verb::list : Verb::uidl, command);
+                break;
+            case Phase::hold: return Next::hold;
+            case Phase::noops:
+            case Phase::fetch_cycle: next = repeated(phase, knowledge, command); break;
+            case Phase::quit: return once(Verb::quit, command);
+            default: next = one_a_message(phase, knowledge, command); break;
+        }
+        if (next != Next::done) return next;
+        finish_phase();
+    }
+}
+
+Script::Next Script::once(Verb verb, Command& command) {
+    command = {verb};
+    finish_phase();
+    return Next::command;
+}
+
+void Script::finish_phase() {
+    ++phase_;
+    step_ = 0;
+}
+
+void Script::leave() {
+    const auto& phases = profile_->phases;
+    phase_ = static_cast<std::size_t>(std::ranges::find(phases, Phase::quit) - phases.begin());
+    step_ = 0;
+}
+
+Script::Next Script::log_in(Command& command) {
+    switch (options_->login) {
+        case LoginMethod::apop: return once(Verb::apop, command);
+        case LoginMethod::auth_plain: return once(Verb::auth_plain, command);
+        case LoginMethod::user_pass:
+            if (step_ == 1) return once(Verb::pass, command);
+            ++step_;
+            command = {Verb::user};
+            return Next::command;
+    }
+    return Next::done;
+}
+
+Script::Next Script::one_a_message(Phase phase, const Knowledge& knowledge, Command& command) {
+    if (step_ == 0 && !knowledge.is_settled) return Next::wait;
+    const std::uint64_t step = step_++;
+    if (phase == Phase::fetch_new) {
+        if (step >= knowledge.new_messages.size()) return Next::done;
+        command = {Verb::retr, knowledge.new_messages[step]};
+        return Next::command;
+    }
+    const bool alternates = phase == Phase::fetch_all && deletes_;
+    const std::uint64_t message = alternates ? step / 2 : step;
+    if (message >= knowledge.messages.value_or(0)) return Next::done;
+    const Verb verb = phase == Phase::top_all       ? Verb::top
+                      : alternates && step % 2 == 1 ? Verb::dele
+                                                    : Verb::retr;
+    command = {verb, static_cast<std::uint32_t>(message + 1)};
+    return Next::command;
+}
+
+Script::Next Script::repeated(Phase phase, const Knowledge& knowledge, Command& command) {
+    if (step_ == 0 && !knowledge.is_settled) return Next::wait;
+    if (step_ == options_->commands_per_session) return Next::done;
+    const std::uint64_t step = step_++;
+    if (phase == Phase::noops) {
+        command = {Verb::noop};
+        return Next::command;
+    }
+    const std::uint32_t messages = knowledge.messages.value_or(0);
+    if (messages == 0) return Next::done;
+    command = {Verb::retr, static_cast<std::uint32_t>(step % messages + 1)};
+    return Next::command;
+}
+
+}  // namespace pop3load

@@ -1,0 +1,142 @@
+#pragma once
+/// One POP3 session from a client's side: connects, follows its script, times every step, checks
+/// every answer.
+
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "answer.h"
+#include "connection.h"
+#include "ledger.h"
+#include "options.h"
+#include "random.h"
+#include "recorder.h"
+#include "script.h"
+#include "users.h"
+
+namespace pop3load {
+
+/// What the sessions of one thread share; outlives them.
+struct SessionService {
+    const Options& options;
+    const Profile& profile;
+    const Users& users;
+    Address target;
+    std::vector<Address> sources;  ///< taken in turn; empty: the kernel chooses
+    Recorder recorder;
+    Random random;
+    TlsClient tls;
+    std::unordered_map<std::uint32_t, Ledger> ledgers;  ///< by user
+    std::vector<char> buffer;                           ///< what is received goes through it
+    std::size_t next_source = 0;
+};
+
+class Session {
+public:
+    struct Start {
+        std::uint32_t user;
+        Instant intended;
+        bool is_stat_only = false;  ///< specmail2001: the pool whose mailboxes are empty
+    };
+    /// What the session waits for.
+    enum class Want : std::uint8_t {
+        readable,
+        writable,
+        time,   ///< on_time() at due(); the socket may tell of a close before
+        pause,  ///< on_time() at due(); the socket must not be looked at before
+        ended,
+    };
+
+    explicit Session(SessionService& service) : service_(service) {}
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    /// Again once it has ended, with another user.
+    Want begin(const Start& start, Instant now);
+    Want on_ready(Instant now);
+    Want on_time(Instant now);
+    /// A held session (Phase::hold) goes on to QUIT, or ends where the script has none.
+    Want leave(Instant now);
+    /// Ends as timed out when it has waited for an answer since before `since`.
+    Want end_if_silent(Instant since, Instant now);
+
+    int socket() const { return connection_.socket(); }
+    Instant due() const { return due_; }
+    bool is_holding() const { return is_holding_; }
+    std::uint32_t user() const { return start_.user; }
+
+private:
+    enum class Stage : std::uint8_t { connecting, handshake, talking, ended };
+    /// An answer that is due.
+    struct Expected {
+        Command command;
+        Step step;
+        Instant intended;
+        Instant begun;
+    };
+
+    // session.cc: the connection
+    Want connected(Instant now);
+    Want go_on_with_handshake(Instant now);
+    Want talk(Instant now);
+    Want send_more(Instant now);
+    Want flush(Instant now);
+    void queue(const Command& command, Instant now);
+    void expect(const Expected& expected);
+    Want stop(Connection::Wait wait, Instant now);
+    Want fail(Fault fault, const std::string& what, Instant now);
+    Want end(Instant now);
+    Knowledge knowledge() const;
+    std::size_t depth() const;
+
+    // session_answers.cc: what the answers say
+    /// Takes what arrived; false: the session ended with it.
+    bool take(std::string_view arrived, Instant now);
+    bool answered(Instant now);
+    std::optional<Finding> check(const Expected& expected);
+    std::optional<Finding> check_login(const Expected& expected);
+    std::optional<Finding> check_listing(Verb verb);
+    std::optional<Finding> check_message(const Command& command);
+    std::optional<Finding> verify_body(std::string_view message);
+    void note_new_messages();
+    void settle_removals(bool is_acknowledged);
+    void begin_answer();
+
+    SessionService& service_;
+    Connection connection_;
+    AnswerReader reader_;
+    Start start_{};
+    Stage stage_ = Stage::ended;
+    Script script_{service_.profile, service_.options};
+    Instant begun_{};
+    Instant step_begun_{};  // of connect and tls
+    Instant due_{};         // when the next command is meant to be sent
+    Instant login_intended_{};
+    Instant login_begun_{};
+    Instant heard_{};  // of the server
+    bool is_tls_wanted_ = false;
+    bool is_holding_ = false;
+    bool has_thought_ = false;
+    bool is_password_wrong_ = false;
+    bool is_verified_ = false;  // the message being fetched
+    bool has_first_octet_ = false;
+    bool quit_sent_ = false;
+    std::deque<Expected> expected_;
+    std::string timestamp_;  // of APOP
+    std::optional<Stat> stat_;
+    std::vector<Listed> messages_;
+    std::vector<std::uint32_t> new_messages_;
+    std::vector<std::uint64_t> removals_;  // unique-ids whose DELE was answered +OK
+};
+
+/// The command as it is sent, with its line end. `timestamp`: of the greeting, for APOP.
+std::string wire_command(const Command& command, std::string_view user, std::string_view password,
+                         std::string_view timestamp, std::uint32_t top_lines);
+/// "<1896.697170952@dbc.mtview.ca.us>" out of a greeting (RFC 1939 §7, APOP); empty: none.
+std::string_view apop_timestamp(std::string_view greeting);
+
+}  // namespace pop3load

@@ -1,0 +1,248 @@
+#include "worker.h"
+
+#include <sys/epoll.h>
+#include <time.h>
+
+#include <algorithm>
+#include <array>
+
+namespace pop3load {
+namespace {
+
+constexpr std::size_t receive_octets = 256 * 1024;
+/// Connections begun at once, so that a listening queue holds them.
+constexpr std::uint32_t begun_a_turn_max = 128;
+/// How long sessions may take to end after the window.
+constexpr std::chrono::seconds drain_max{10};
+/// specmail2001: of the checks, how many are first ones; the others find the mailbox empty.
+constexpr double first_check_share = 0.25;
+/// specmail2001: of the users, how many are in the pool that gets mail.
+constexpr double mail_pool_share = 0.925;
+
+Duration clock_time(clockid_t clock) {
+    timespec time{};
+    ::clock_gettime(clock, &time);
+    return std::chrono::seconds(time.tv_sec) + Duration(time.tv_nsec);
+}
+
+std::uint32_t events_for(Session::Want want) {
+    switch (want) {
+        case Session::Want::readable:
+        case Session::Want::time: return EPOLLIN;
+        case Session::Want::writable: return EPOLLIN | EPOLLOUT;
+        default: return 0;
+    }
+}
+
+bool has_two_pools(const Profile& profile) { return profile.name == "specmail2001"; }
+
+}  // namespace
+
+Instant clock_now() { return Instant(clock_time(CLOCK_MONOTONIC)); }
+
+Worker::Worker(const Options& options, const Profile& profile, const Users& users,
+               const Address& target, std::vector<Address> sources, const Share& share)
+    : options_(options),
+      share_(share),
+      service_{.options = options,
+               .profile = profile,
+               .users = users,
+               .target = target,
+               .sources = std::move(sources),
+               .recorder = Recorder(share.window),
+               .random = Random(options.seed * 1000 + share.index),
+               .tls = {},
+               .ledgers = {},
+               .buffer = std::vector<char>(receive_octets)},
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      next_arrival_(share.start),
+      next_second_(share.start),
+      to_begin_(share.connections) {
+    const auto mail_pool =
+        static_cast<std::size_t>(mail_pool_share * static_cast<double>(users.count()));
+    for (std::size_t user = share.index; user < users.count(); user += share.threads) {
+        const bool is_second = has_two_pools(profile) && user >= mail_pool;
+        free_users_[is_second ? 1 : 0].push_back(static_cast<std::uint32_t>(user));
+    }
+    for (std::deque<std::uint32_t>& pool : free_users_) {
+        for (std::size_t i = pool.size(); i > 1; --i)
+            std::swap(pool[i - 1], pool[service_.random.below(i)]);
+    }
+}
+
+void Worker::run() {
+    for (Instant now = clock_now(); !is_over(now); now = clock_now()) {
+        if (now >= next_second_) every_second(now);
+        if (share_.rate > 0) take_arrivals(now);
+        begin_sessions(now);
+        take_timers(now);
+        take_events(now);
+    }
+    const Instant now = clock_now();
+    give_up(now);
+    service_.recorder.publish(now, in_flight_);
+    if (cpu_at_begin_ && cpu_time_.count() == 0)
+        cpu_time_ = clock_time(CLOCK_THREAD_CPUTIME_ID) - *cpu_at_begin_;
+}
+
+bool Worker::is_over(Instant now) const {
+    if (stop_asked_.load(std::memory_order_relaxed)) return true;
+    if (now < share_.window.end) return false;
+    return (in_flight_ == 0 && waiting_.empty()) || now >= share_.window.end + drain_max;
+}
+
+Duration Worker::next_gap() {
+    const double mean = 1e9 / share_.rate;
+    const bool is_fixed = options_.arrivals == Arrivals::fixed;
+    return Duration(static_cast<std::int64_t>(is_fixed ? mean : service_.random.exponential(mean)));
+}
+
+void Worker::take_arrivals(Instant now) {
+    for (; next_arrival_ <= now && next_arrival_ < share_.window.end; next_arrival_ += next_gap()) {
+        const bool is_second =
+            has_two_pools(service_.profile) && service_.random.unit() >= first_check_share;
+        service_.recorder.arrival(next_arrival_);
+        waiting_.push_back({next_arrival_, is_second ? 1U : 0U});
+    }
+}
+
+void Worker::begin_sessions(Instant now) {
+    if (share_.rate == 0) {
+        for (std::uint32_t i = 0; i < begun_a_turn_max && to_begin_ > 0; ++i) {
+            if (now >= share_.window.end || free_users_[0].empty()) return;
+            --to_begin_;
+            service_.recorder.arrival(now);
+            begin_session({now, 0}, now);
+        }
+        return;
+    }
+    while (!waiting_.empty()) {
+        const Arrival arrival = waiting_.front();
+        if (in_flight_ >= options_.in_flight_max || free_users_[arrival.pool].empty()) {
+            ++delayed_;
+            return;
+        }
+        waiting_.pop_front();
+        const Instant begun = clock_now();
+        if (delayed_ == 0) service_.recorder.lag(arrival.intended, begun);
+        begin_session(arrival, begun);
+    }
+    delayed_ = 0;
+}
+
+bool Worker::begin_session(const Arrival& arrival, Instant now) {
+    if (idle_.empty()) {
+        connected_.push_back(std::make_unique<Connected>(service_));
+        idle_.push_back(connected_.back().get());
+    }
+    Connected& connected = *idle_.back();
+    idle_.pop_back();
+    ++connected.generation;
+    connected.pool = arrival.pool;
+    connected.is_live = true;
+    connected.is_registered = false;
+    ++in_flight_;
+    const std::uint32_t user = free_users_[arrival.pool].front();
+    free_users_[arrival.pool].pop_front();
+    const Session::Want want =
+        connected.session.begin({user, arrival.intended, arrival.pool == 1}, now);
+    settle(connected, want, now);
+    return connected.is_live;
+}
+
+/// Registers what the session waits for, or puts it away.
+void Worker::settle(Connected& connected, Session::Want want, Instant now) {
+    if (want == Session::Want::ended) return finish(connected, now);
+    const bool is_timed = want == Session::Want::time || want == Session::Want::pause;
+    if (is_timed) timers_.push({connected.session.due(), &connected, connected.generation});
+    const std::uint32_t events = events_for(want);
+    if (connected.is_registered && events == connected.events) return;
+    epoll_event event{.events = events, .data = {.ptr = &connected}};
+    const int change = connected.is_registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    ::epoll_ctl(epoll_.get(), change, connected.session.socket(), &event);
+    connected.is_registered = true;
+    connected.events = events;
+}
+
+void Worker::finish(Connected& connected, Instant now) {
+    free_users_[connected.pool].push_back(connected.session.user());
+    connected.is_live = false;
+    idle_.push_back(&connected);
+    --in_flight_;
+    const bool is_held = service_.profile.name.starts_with("idle");
+    if (share_.rate == 0 && now < share_.window.end && !is_held) ++to_begin_;
+}
+
+void Worker::take_timers(Instant now) {
+    while (!timers_.empty() && timers_.top().when <= now) {
+        const Timer timer = timers_.top();
+        timers_.pop();
+        Connected& connected = *timer.connected;
+        if (!connected.is_live || connected.generation != timer.generation) continue;
+        service_.recorder.lag(timer.when, now);
+        settle(connected, connected.session.on_time(now), now);
+    }
+}
+
+std::optional<Duration> Worker::time_to_wait(Instant now) const {
+    Instant until = next_second_;
+    if (share_.rate > 0 && next_arrival_ < share_.window.end)
+        until = std::min(until, next_arrival_);
+    if (!timers_.empty()) until = std::min(until, timers_.top().when);
+    if (share_.rate == 0 && to_begin_ > 0 && !free_users_[0].empty()) until = now;
+    return std::max(until - now, Duration(0));
+}
+
+void Worker::take_events(Instant now) {
+    std::array<epoll_event, 256> events;
+    const Duration wait = *time_to_wait(now);
+    const timespec timeout{.tv_sec = wait / std::chrono::seconds(1),
+                           .tv_nsec = (wait % std::chrono::seconds(1)).count()};
+    const int count = ::epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()),
+                                     &timeout, nullptr);
+    for (int i = 0; i < count; ++i) {
+        auto& connected = *static_cast<Connected*>(events[static_cast<std::size_t>(i)].data.ptr);
+        if (!connected.is_live) continue;
+        const Instant ready = clock_now();
+        settle(connected, connected.session.on_ready(ready), ready);
+    }
+}
+
+void Worker::every_second(Instant now) {
+    next_second_ = now + std::chrono::seconds(1);
+    service_.recorder.publish(now, in_flight_);
+    if (!cpu_at_begin_ && now >= share_.window.begin)
+        cpu_at_begin_ = clock_time(CLOCK_THREAD_CPUTIME_ID);
+    const Instant since = now - options_.timeout;
+    for (const std::unique_ptr<Connected>& connected : connected_) {
+        if (!connected->is_live) continue;
+        const Session::Want want = connected->session.end_if_silent(since, now);
+        if (want == Session::Want::ended) finish(*connected, now);
+    }
+    if (now >= share_.window.end) {
+        if (cpu_at_begin_ && cpu_time_.count() == 0)
+            cpu_time_ = clock_time(CLOCK_THREAD_CPUTIME_ID) - *cpu_at_begin_;
+        leave_all(now);
+    }
+    // The window's ends are looked at when they come, not up to a second later.
+    for (const Instant edge : {share_.window.begin, share_.window.end})
+        if (now < edge) next_second_ = std::min(next_second_, edge);
+}
+
+/// The run is over: held sessions go.
+void Worker::leave_all(Instant now) {
+    if (std::exchange(has_left_, true)) return;
+    for (const std::unique_ptr<Connected>& connected : connected_) {
+        if (connected->is_live && connected->session.is_holding())
+            settle(*connected, connected->session.leave(now), now);
+    }
+}
+
+/// What did not begin or end in time is not left out of the account.
+void Worker::give_up(Instant now) {
+    if (stop_asked_.load(std::memory_order_relaxed)) return;
+    for (std::size_t i = 0; i < waiting_.size() + in_flight_; ++i)
+        service_.recorder.fault(Fault::timed_out, "not over 10 s after the end of the run", now);
+}
+
+}  // namespace pop3load

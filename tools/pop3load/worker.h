@@ -1,0 +1,100 @@
+#pragma once
+/// One thread of the generator: its arrivals, its sessions, its epoll.
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <vector>
+
+#include "base/fd.h"
+#include "session.h"
+
+namespace pop3load {
+
+/// One thread's share of a run.
+struct Share {
+    std::uint32_t index = 0;  ///< of `threads`: it has the users with this remainder
+    std::uint32_t threads = 1;
+    double rate = 0;                ///< sessions a second; 0 in the closed model
+    std::uint32_t connections = 0;  ///< closed model
+    Instant start;                  ///< warm-up begins
+    Window window;
+};
+
+class Worker {
+public:
+    Worker(const Options& options, const Profile& profile, const Users& users,
+           const Address& target, std::vector<Address> sources, const Share& share);
+
+    /// Until every session has ended, a while after the window at the latest. On its own thread.
+    void run();
+    /// Ends run() soon; from any thread and from a signal handler.
+    void stop() { stop_asked_.store(true, std::memory_order_relaxed); }
+    Recorder& recorder() { return service_.recorder; }
+    /// Processor time of run() inside the window, once run() has ended.
+    Duration cpu_time() const { return cpu_time_; }
+    /// Sessions that waited because --in-flight sessions ran or no user was free.
+    std::uint64_t delayed() const { return delayed_; }
+
+private:
+    struct Connected {
+        explicit Connected(SessionService& service) : session(service) {}
+        Session session;
+        std::uint32_t events = 0;  // registered, where is_registered
+        bool is_registered = false;
+        std::uint32_t pool = 0;  // its user's
+        std::uint64_t generation = 0;
+        bool is_live = false;
+    };
+    struct Timer {
+        Instant when;
+        Connected* connected;
+        std::uint64_t generation;
+        bool operator<(const Timer& other) const { return when > other.when; }  // soonest on top
+    };
+    struct Arrival {
+        Instant intended;
+        std::uint32_t pool;
+    };
+
+    void take_arrivals(Instant now);
+    void begin_sessions(Instant now);
+    bool begin_session(const Arrival& arrival, Instant now);
+    void take_events(Instant now);
+    void take_timers(Instant now);
+    void settle(Connected& connected, Session::Want want, Instant now);
+    void finish(Connected& connected, Instant now);
+    void every_second(Instant now);
+    void leave_all(Instant now);
+    void give_up(Instant now);
+    std::optional<Duration> time_to_wait(Instant now) const;
+    Duration next_gap();
+    bool is_over(Instant now) const;
+
+    const Options& options_;
+    const Share share_;
+    SessionService service_;
+    restante::Fd epoll_;
+    std::deque<std::uint32_t> free_users_[2];  // specmail2001 has two pools; taken in turn
+    std::vector<std::unique_ptr<Connected>> connected_;
+    std::vector<Connected*> idle_;
+    std::priority_queue<Timer> timers_;
+    std::deque<Arrival> waiting_;
+    Instant next_arrival_;
+    Instant next_second_;
+    std::uint32_t in_flight_ = 0;
+    std::uint32_t to_begin_ = 0;  // closed model: not begun yet
+    std::uint64_t delayed_ = 0;
+    bool has_left_ = false;
+    std::atomic<bool> stop_asked_ = false;
+    Duration cpu_time_{};
+    std::optional<Duration> cpu_at_begin_;
+};
+
+/// The monotonic clock.
+Instant clock_now();
+
+}  // namespace pop3load
