@@ -224,6 +224,7 @@ TEST_CASE("the summary says when the generator, not the server, was the limit") 
     CHECK(has(text, "The generator fell behind: its threads were busy 99 % of the time.\n"));
     CHECK(has(text, "this is no result. Lower --rate"));
     CHECK(has(text, "No step was measured."));
+    CHECK(has(text, "No session ended well: there is no result."));
 }
 
 TEST_CASE("the summary of the closed model says what its latency hides, and has it once") {

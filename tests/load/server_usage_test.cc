@@ -1,10 +1,12 @@
 #include "server_usage.h"
 
 #include <doctest/doctest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
@@ -150,22 +152,29 @@ TEST_CASE("a child that is born and ends between two samples is not lost") {
     CHECK(sample(*meter).cpu_seconds - before >= 0.08);  // cutime is in hundredths of a second
 }
 
-TEST_CASE("context switches of threads that ended are kept") {
+TEST_CASE("context switches of a thread are kept once it has ended") {
     Child child([](char word) {
-        if (word != 'w') return;
-        std::thread([] {
-            for (int i = 0; i < 50; ++i) std::this_thread::sleep_for(std::chrono::microseconds(10));
-        }).join();
+        static std::atomic<int> sleeps;
+        static std::atomic<bool> may_end;
+        static std::thread thread;
+        if (word == 'e') {
+            may_end = true;
+            thread.join();
+            return;
+        }
+        thread = std::thread([] {
+            for (; !may_end; ++sleeps) std::this_thread::sleep_for(std::chrono::microseconds(10));
+        });
+        while (sleeps < 500) ::sched_yield();
     });
     auto meter = UsageMeter::of_process(child.pid());
     REQUIRE(meter);
-    std::uint64_t last = sample(*meter).voluntary_switches;
-    for (int i = 0; i < 5; ++i) {
-        child.tell('w');
-        const std::uint64_t now = sample(*meter).voluntary_switches;
-        CHECK(now > last);
-        last = now;
-    }
+    const std::uint64_t before = sample(*meter).voluntary_switches;
+    child.tell('b');
+    const std::uint64_t alive = sample(*meter).voluntary_switches;
+    CHECK(alive >= before + 500);
+    child.tell('e');
+    CHECK(sample(*meter).voluntary_switches >= alive);
 }
 
 TEST_CASE("memory is that of the process, and the source says which") {

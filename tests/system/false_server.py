@@ -51,10 +51,9 @@ class Session(socketserver.StreamRequestHandler):
         if self.is_("hang"):
             return time.sleep(30)
         self.say("+OK POP3 ready")
-        for line in self.rfile:
-            words = line.decode().split()
+        while words := self.rfile.readline().decode().split():
             if not self.answer(words[0].lower(), words[1:]):
-                return None
+                break
         return None
 
     def answer(self, verb, arguments):

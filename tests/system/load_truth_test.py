@@ -1,46 +1,14 @@
 """pop3load against a server that is wrong in each way it must notice, and one that is right."""
-import json
-import os
 import signal
 import socket
 import subprocess
-import tempfile
 import time
-import unittest
 
-import harness
 from false_server import FalseServer
+from load_program import LoadCase, pop3load
 
 
-def pop3load():
-    return os.path.join(harness.settings.build, "pop3load")
-
-
-class Report:
-    """What a test asks of the JSON report."""
-
-    def __init__(self, text):
-        report = json.loads(text)
-        self.measured = report["measured"]
-        self.faults = {kind["kind"]: kind["count"] for kind in report["faults"]["kinds"]}
-        self.steps = {step["step"]: step for step in report["steps"]}
-
-
-@unittest.skipUnless(os.path.exists(pop3load()) if harness.settings.build else True, "no pop3load")
-class LoadTruthTest(unittest.TestCase):
-    def run_load(self, port, *arguments, seconds="1s", users=1, expect=None):
-        """Exit code, stderr and the JSON report of a short run in the closed model."""
-        with tempfile.NamedTemporaryFile(suffix=".json") as report:
-            load = [] if "--rate" in arguments else ["--connections", "1"]
-            done = subprocess.run(
-                [pop3load(), "run", "--port", str(port), "--user-count", str(users), "--quiet",
-                 "--duration", seconds, "--warm-up", "100ms", "--timeout", "2s", "--threads", "1",
-                 "--json", report.name, *load, *arguments],
-                capture_output=True, text=True, timeout=60, check=False)
-            if expect is not None:
-                self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
-            return done, Report(report.read())
-
+class LoadTruthTest(LoadCase):
     def check_noticed(self, mischief, fault, *arguments):
         with FalseServer(mischief) as server:
             done, report = self.run_load(server.port, *arguments, expect=1)
@@ -124,7 +92,7 @@ class LoadTruthTest(unittest.TestCase):
         wait for theirs are only in the corrected latency."""
         with FalseServer("stall") as server:
             _, report = self.run_load(server.port, "--rate", "20", "--in-flight", "2",
-                                      "--arrivals", "fixed", users=50, seconds="5s", expect=0)
+                                      "--arrivals", "fixed", users=50, seconds="5s")
         session = report.steps["session"]
         late = session["corrected"]["p90_us"]
         self.assertGreater(late, 100e3)
@@ -140,7 +108,7 @@ class LoadTruthTest(unittest.TestCase):
                 (["run", "--rate", "1", "--users-file", "/nonexistent"], "/nonexistent"),
                 (["fly"], "subcommand")]:
             with self.subTest(arguments=arguments):
-                done = subprocess.run([pop3load(), *arguments], capture_output=True, text=True,
+                done = subprocess.run(pop3load(*arguments), capture_output=True, text=True,
                                       timeout=20, check=False)
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertIn(said, done.stderr)
@@ -148,8 +116,9 @@ class LoadTruthTest(unittest.TestCase):
     def test_ctrl_c_ends_with_what_was_measured(self):
         with FalseServer() as server:
             load = subprocess.Popen(
-                [pop3load(), "run", "--port", str(server.port), "--user-count", "1",
-                 "--connections", "1", "--quiet", "--duration", "60s", "--warm-up", "100ms"],
+                pop3load("run", "--port", str(server.port), "--user-count", "1",
+                         "--connections", "1", "--quiet", "--duration", "60s",
+                         "--warm-up", "100ms"),
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             time.sleep(1)
             load.send_signal(signal.SIGINT)
@@ -157,6 +126,3 @@ class LoadTruthTest(unittest.TestCase):
         self.assertEqual(load.returncode, 130)
         self.assertIn("session", out)
 
-
-if __name__ == "__main__":
-    unittest.main()

@@ -161,7 +161,8 @@ void add_reports(CLI::App& run, Options& options) {
     run.add_option("--server-cgroup", options.server_cgroup, "or this control group's folder")
         ->group("Server");
     run.add_option("--json", options.json_path, "write the results as JSON")->group("Reports");
-    run.add_option("--csv", options.csv_path, "as CSV")->group("Reports");
+    run.add_option("--csv", options.csv_path, "as CSV, by step; by second into FILE-seconds.csv")
+        ->group("Reports");
     run.add_option("--hgrm", options.hgrm_path, "session latencies for HdrHistogram's plotter")
         ->group("Reports");
     run.add_option("--html", options.html_path, "one page with plots")->group("Reports");
@@ -247,10 +248,12 @@ void add_seed_command(CLI::App& app, SeedOptions& options, int& exit_code) {
                                            "in a maildrop: a number, or a file of VALUE WEIGHT");
     seed->add_option_function<std::string>("--sizes", set_sizes,
                                            "octets on the wire: a number, or such a file");
-    const auto set_crlf = [&](std::int64_t count) {
-        if (count > 0) options.line_ends = LineEnds::crlf;
-    };
-    seed->add_flag_function("--crlf", set_crlf, "lines end in CRLF, not in LF");
+    const std::map<std::string, LineEnds> line_ends = {
+        {"lf", LineEnds::lf}, {"crlf", LineEnds::crlf}, {"wire-ready", LineEnds::wire_ready}};
+    seed->add_option("--line-ends", options.line_ends,
+                     "lf (the default), crlf, or wire-ready: CRLF and no line begins with a dot")
+        ->transform(CLI::CheckedTransformer(line_ends))
+        ->type_name("KIND");
     seed->add_flag("--stored-size", options.has_stored_size, ",S= in the names");
     seed->add_flag("--wire-size", options.has_wire_size, ",W= in the names");
     seed->add_flag("--seen", options.is_seen, "in cur/, seen; otherwise in new/");

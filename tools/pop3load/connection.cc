@@ -88,6 +88,8 @@ int Connection::connect_result() const {
 }
 
 void Connection::close() {
+    // As if close_notify had been sent: SSL_free() makes other sessions unfit to be resumed.
+    if (tls_ != nullptr) SSL_set_shutdown(tls_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     tls_.reset();
     if (socket_ >= 0) ::close(socket_);
     socket_ = -1;

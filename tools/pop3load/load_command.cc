@@ -32,7 +32,6 @@ int fail(const std::string& sentence) {
 }
 
 bool write_file(const std::string& path, const std::string& text) {
-    if (path.empty()) return true;
     std::ofstream file(path, std::ios::binary);
     file << text;
     file.close();
@@ -46,12 +45,42 @@ bool write_reports(const Options& options, const Results& results) {
         results.latencies[static_cast<std::size_t>(Step::session)].corrected;
     const bool json =
         options.json_path.empty() || write_file(options.json_path, json_report(results));
-    const bool csv = options.csv_path.empty() || write_file(options.csv_path, csv_report(results));
+    const bool csv = options.csv_path.empty() ||
+                     (write_file(options.csv_path, csv_report(results)) &&
+                      write_file(csv_seconds_path(options.csv_path), csv_seconds_report(results)));
     const bool hgrm =
         options.hgrm_path.empty() || write_file(options.hgrm_path, hgrm_report(latency));
     const bool html =
         options.html_path.empty() || write_file(options.html_path, html_report(results));
     return json && csv && hgrm && html;
+}
+
+/// SPECmail2001's quality of service: 95 % of each step under 5 s. Its allowance for the size of a
+/// message (5 s and a second for 3,000 octets) is not made use of.
+std::vector<Threshold> specmail_thresholds(const Results& results) {
+    std::vector<Threshold> thresholds;
+    if (results.profile != "specmail2001") return thresholds;
+    for (std::size_t i = 0; i < steps; ++i) {
+        const auto step = static_cast<Step>(i);
+        if (step == Step::session || results.latencies[i].corrected.count() == 0) continue;
+        thresholds.push_back({.text = fmt::format("{}.p95<5s", step_names[i]),
+                              .figure = Threshold::Figure::percentile,
+                              .step = step,
+                              .percentile = 95,
+                              .comparison = Threshold::Comparison::less,
+                              .bound = 5e9});
+    }
+    return thresholds;
+}
+
+/// Says which of `thresholds` do not hold.
+int check(const std::vector<Threshold>& thresholds, const Results& results) {
+    int code = exit_ok;
+    for (const Verdict& verdict : evaluate(thresholds, results)) {
+        if (!verdict.holds)
+            code = fail(fmt::format("{} does not hold: {}", verdict.text, verdict.actual));
+    }
+    return code;
 }
 
 /// What the run is worth, said on stderr where it is not exit_ok.
@@ -66,12 +95,7 @@ int judge(const Results& results, const std::vector<Threshold>& thresholds) {
             return fail(fmt::format("wrong answers: {} {} times, first: {}", fault_names[i],
                                     results.fault_counts[i], results.fault_examples[i]));
     }
-    int code = exit_ok;
     bool bounds_errors = false;
-    for (const Verdict& verdict : evaluate(thresholds, results)) {
-        if (verdict.holds) continue;
-        code = fail(fmt::format("{} does not hold: {}", verdict.text, verdict.actual));
-    }
     for (const Threshold& threshold : thresholds)
         bounds_errors |= threshold.figure == Threshold::Figure::errors;
     const bool is_held = results.profile.starts_with("idle");
@@ -85,7 +109,9 @@ int judge(const Results& results, const std::vector<Threshold>& thresholds) {
     if (!bounds_errors && static_cast<double>(results.fault_total()) > fault_share_max * begun)
         return fail(fmt::format("{} faults in {} sessions: more than 1 %", results.fault_total(),
                                 results.sessions_begun));
-    return code;
+    const int asked = check(thresholds, results);
+    const int standing = check(specmail_thresholds(results), results);
+    return asked != exit_ok ? asked : standing;
 }
 
 std::optional<std::vector<Threshold>> thresholds_of(const std::vector<std::string>& texts) {
@@ -101,8 +127,10 @@ std::optional<std::vector<Threshold>> thresholds_of(const std::vector<std::strin
     return all;
 }
 
-/// Blocked here and so in every thread: run_load() waits for them.
-void block_signals() {
+/// What ends a run is blocked here and so in every thread: run_load() waits for it. SIGPIPE:
+/// OpenSSL writes to sockets that were closed.
+void prepare_process() {
+    ::signal(SIGPIPE, SIG_IGN);
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
@@ -150,7 +178,7 @@ int single(const Options& options, const Load& load, const std::vector<Threshold
 }  // namespace
 
 int load_command(const Options& options) {
-    block_signals();
+    prepare_process();
     std::vector<std::string> texts = options.thresholds;
     if (!options.find_max.empty()) texts.push_back(options.find_max);
     const std::optional<std::vector<Threshold>> thresholds = thresholds_of(texts);

@@ -172,9 +172,11 @@ void Run::measure(UsageMeter& meter, Instant now) {
 }
 
 bool Run::watch(UsageMeter* meter, Terminal* terminal) {
+    // At the window's begin, its end, and every second before and between.
     Instant next = window_.begin;
     while (start_ + std::chrono::seconds(1) < next) next -= std::chrono::seconds(1);
-    for (; next <= window_.end; next += std::chrono::seconds(1)) {
+    for (Instant last = start_; last < window_.end;
+         last = next, next = std::min(next + std::chrono::seconds(1), window_.end)) {
         if (is_interrupted_before(next)) return false;
         if (meter != nullptr && next >= window_.begin) measure(*meter, clock_now());
         collect();

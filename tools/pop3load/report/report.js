@@ -79,12 +79,13 @@ const heatLevel = (sessions, most) =>
 function drawHeat() {
     const plot = new Plot("heat", 340, isOpen ? "latency of a session, corrected" : "latency of a session",
                           "How many sessions took how long, in each second of the run");
-    const group = Math.ceil(seconds.length / Math.floor((plot.right - plot.left) / 3));
-    const columns = heatColumns(Math.max(1, group));
+    const columnsMax = Math.floor((plot.right - plot.left) / 3);
+    const group = Math.max(1, Math.ceil(seconds.length / columnsMax));
+    const columns = heatColumns(group);
     const buckets = columns.flatMap((column) => [...column.keys()]);
     const most = columns.reduce((max, column) => Math.max(max, ...column.values()), 0);
     const x = plot.timeAxis();
-    heatKey(most, Math.max(1, group));
+    heatKey(most, group);
     if (!buckets.length) return plot.nothing("No session ended well.");
     const lowest = buckets.reduce((a, b) => Math.min(a, b)) - 1;
     const highest = buckets.reduce((a, b) => Math.max(a, b)) + 2;
@@ -101,15 +102,24 @@ function drawHeat() {
     });
     plot.yAxis(logTicks(from, to), y, axisDuration);
     cells.forEach((d, level) => plot.mark("path", {class: `heat heat-${level}`, d}));
-    for (const [share, className] of [[0.5, "p50"], [0.99, "p99"]]) {
-        const points = middles(x, y, seconds.map((each) => bucketPercentile(each.latency_buckets, share)));
-        if (className === "p99") plot.line(points, "halo");
-        plot.line(points, `over-heat ${className}`);
-    }
+    drawHeatLines(plot, x, y, columns, group);
     plot.timeTip(x, (i) => [0.5, 0.99, 0.999].map((share) => {
         const value = bucketPercentile(seconds[i].latency_buckets, share);
         return `p${100 * share} ${value === null ? "-" : "about " + duration(value)}`;
     }).join("\n"));
+}
+
+// Percentiles of each column, over its middle.
+function drawHeatLines(plot, x, y, columns, group) {
+    const sorted = columns.map((column) => [...column].sort(([a], [b]) => a - b));
+    for (const [share, className] of [[0.5, "p50"], [0.99, "p99"]]) {
+        const points = sorted.map((pairs, i) => {
+            const value = bucketPercentile(pairs, share);
+            return value === null ? null : [x(Math.min(seconds.length, (i + 0.5) * group)), y(value)];
+        });
+        if (className === "p99") plot.line(points, "halo");
+        plot.line(points, `over-heat ${className}`);
+    }
 }
 
 function heatKey(most, group) {
@@ -121,9 +131,8 @@ function heatKey(most, group) {
     for (let level = 1; level <= LEVELS; level++)
         shape("rect", sample, {class: `heat-${level}`, x: 16 * (level - 1), width: 16, height: 10});
     entry.append(`${count(Math.max(most, 1))} (log scale)`);
-    keyEntry(key, "over-heat p99", "p99 of the second");
+    keyEntry(key, "over-heat p99", group > 1 ? `p99 of ${group} s` : "p99 of the second");
     keyEntry(key, "over-heat p50", "p50");
-    if (group > 1) element("span", key, `a column is ${group} s`);
 }
 
 // ---- Percentile spectrum ----------------------------------------------------------------------
@@ -197,9 +206,10 @@ function spectrumKey() {
 
 // ---- In flight, and the server ----------------------------------------------------------------
 
-function drawSmall(id, name, values, words, bases, factor) {
+// The axis goes up to `least` where nothing more was measured.
+function drawSmall(id, name, values, words, least, bases, factor) {
     const plot = new Plot(id, 190, name, `${name} over the run`);
-    const ticks = roundTicks(Math.max(...values, 1e-9), 3, bases, factor);
+    const ticks = roundTicks(Math.max(...values, least), 3, bases, factor);
     const y = linearScale(0, ticks[ticks.length - 1], plot.bottom, plot.top);
     plot.yAxis(ticks, y, words);
     const x = plot.timeAxis();
@@ -212,13 +222,13 @@ function drawSmall(id, name, values, words, bases, factor) {
 }
 
 const drawInFlight = () =>
-    drawSmall("in-flight", "sessions in flight", seconds.map((each) => each.in_flight), count);
+    drawSmall("in-flight", "sessions in flight", seconds.map((each) => each.in_flight), count, 2);
 const drawServerCpu = () =>
     drawSmall("server-cpu", "server: processors in use", seconds.map((each) => each.server_cpu_seconds),
-              (value) => String(Number(value.toPrecision(3))));
+              (value) => String(Number(value.toPrecision(3))), 0.02);
 const drawServerMemory = () =>
     drawSmall("server-memory", "server: memory", seconds.map((each) => each.server_memory_octets),
-              axisOctets, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024], 1024);
+              axisOctets, 1024, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024], 1024);
 
 function describeServer() {
     const server = report.server;
@@ -312,7 +322,7 @@ function tiles() {
 
 function verdict() {
     const place = byId("verdict");
-    const {faults, generator} = report;
+    const {faults, generator, measured} = report;
     const say = (strong, rest, isBad) => {
         element("strong", place, strong);
         place.append(` ${rest}`);
@@ -324,6 +334,8 @@ function verdict() {
         say("The server answered wrongly", `in ${plural(faults.wrong_answers, "session")}; the run fails.`, true);
     else if (faults.total > 0)
         say(`${plural(faults.total, "session")} failed`, `(${percent(faults.share)}), none by a wrong answer.`, true);
+    else if (measured.sessions_ended === 0)
+        say("No result:", "no session ended while it was measured.", true);
     else
         say("No session failed,", "and every answer that was checked was right.", false);
 }

@@ -1,0 +1,39 @@
+"""Runs pop3load and reads its report."""
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+
+import harness
+
+
+def pop3load(*arguments):
+    return [os.path.join(harness.settings.build, "pop3load"), *arguments]
+
+
+class Report:
+    """What a test asks of the JSON report."""
+
+    def __init__(self, text):
+        report = json.loads(text)
+        self.measured = report["measured"]
+        self.faults = {kind["kind"]: kind["count"] for kind in report["faults"]["kinds"]}
+        self.steps = {step["step"]: step for step in report["steps"]}
+
+
+class LoadCase(unittest.TestCase):
+    def run_load(self, port, *arguments, seconds="1s", users=1, expect=None):
+        """What became of a short run, and its report. In the closed model unless told otherwise."""
+        with tempfile.NamedTemporaryFile(suffix=".json") as report:
+            is_told = any(word in arguments for word in ("--rate", "--connections", "--find-max", "specmail2001"))
+            load = [] if is_told else ["--connections", "1"]
+            done = subprocess.run(
+                pop3load("run", "--port", str(port), "--user-count", str(users), "--quiet",
+                         "--duration", seconds, "--warm-up", "100ms", "--timeout", "2s",
+                         "--threads", "1", "--json", report.name, *load, *arguments),
+                capture_output=True, text=True, timeout=120, check=False)
+            if expect is not None:
+                self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
+            text = report.read()
+            return done, Report(text) if text else None

@@ -1,0 +1,193 @@
+"""pop3load against restante and pop3null: every profile, the open model, TLS, searches, reports."""
+import os
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+
+import harness
+from false_server import FalseServer, Session
+from load_program import LoadCase, pop3load
+from pop3null_test import Floor
+
+USERS = 5
+
+
+class SeededWorld(harness.World):
+    """Maildrops that `pop3load seed` made, and restante in front of them."""
+
+    def __init__(self, test, *arguments):
+        super().__init__(test)
+        os.remove(self.users)
+        subprocess.run(
+            pop3load("seed", "--maildir", os.path.join(self.mail, "{user}"),
+                     "--user-count", str(USERS), "--passwd-file", self.users, "--add", "--quiet",
+                     *arguments), check=True, timeout=60, stdout=subprocess.DEVNULL)
+        harness.give_to_nobody(self.root)
+
+
+class LoadRunTest(LoadCase):
+    def test_every_profile_finds_restante_right(self):
+        server = SeededWorld(self, "--messages", "7", "--sizes", "2000").serve()
+        for profile in ["poll", "sync", "drain", "top", "keep", "noop", "idle", "idle-anonymous",
+                        "login-storm", "leave-on-server"]:
+            for extra in [[], ["--pipelined"]]:
+                with self.subTest(profile=profile, extra=extra):
+                    _, report = self.run_load(
+                        server.port, "--profile", profile, "--verify", "1", "--connections", "2",
+                        *extra, seconds="500ms", users=USERS, expect=0)
+                    self.assertEqual(report.faults, {})
+                    if profile == "drain":
+                        self.assertGreater(report.measured["bodies_verified"], 0)
+
+    def test_deleting_leaves_nothing_and_nothing_comes_back(self):
+        world = SeededWorld(self, "--messages", "7", "--sizes", "2000")
+        server = world.serve()
+        self.run_load(server.port, "--profile", "drain", "--delete", "--connections", "2",
+                      users=USERS, expect=0)
+        for user in range(USERS):
+            self.assertEqual(world.stored(f"user{user}"), {})
+
+    def test_wire_ready_and_dotted_and_large_messages(self):
+        for line_ends in ["lf", "crlf", "wire-ready"]:
+            with self.subTest(line_ends=line_ends):
+                server = SeededWorld(self, "--messages", "3", "--sizes", "300000", "--line-ends",
+                                     line_ends).serve()
+                _, report = self.run_load(server.port, "--profile", "drain", "--verify", "1",
+                                          users=USERS, expect=0)
+                self.assertGreater(report.measured["bodies_verified"], 0)
+
+    def test_arrivals_come_at_the_rate_whatever_the_server_does(self):
+        floor = Floor(self)
+        _, report = self.run_load(floor.port, "--rate", "200", "--arrivals", "fixed", users=50,
+                                  seconds="2s", expect=0)
+        self.assertAlmostEqual(report.measured["sessions_begun"], 400, delta=2)
+        _, report = self.run_load(floor.port, "--rate", "200", users=50, seconds="2s", expect=0)
+        self.assertAlmostEqual(report.measured["sessions_begun"], 400, delta=100)  # 5 deviations
+
+    def test_the_same_seed_is_the_same_run(self):
+        floor = Floor(self)
+        begun = [self.run_load(floor.port, "--rate", "300", "--seed", seed, users=50)[1].measured
+                 ["sessions_begun"] for seed in ("7", "7")]
+        self.assertAlmostEqual(begun[0], begun[1], delta=1)
+
+    def test_specmail2001_takes_its_rate_from_the_users(self):
+        floor = Floor(self)
+        _, report = self.run_load(floor.port, "--profile", "specmail2001", users=600_000,
+                                  expect=0)
+        self.assertAlmostEqual(report.measured["sessions_begun"], 100, delta=50)
+
+    def test_the_highest_rate_is_searched(self):
+        floor = Floor(self)
+        done, _ = self.run_load(floor.port, "--find-max", "p50<1s,errors<1%", users=200,
+                                seconds="300ms", expect=0)
+        self.assertRegex(done.stdout, r"highest rate that holds: \d+")
+
+    def test_stages_are_shares_of_the_rate(self):
+        floor = Floor(self)
+        done, _ = self.run_load(floor.port, "--rate", "100", "--stages", "0.5,1.5", users=50,
+                                seconds="500ms", expect=0)
+        self.assertRegex(done.stdout, r"(?m)^ +50\.0 ")
+        self.assertRegex(done.stdout, r"(?m)^ +150\.0 ")
+
+    def test_a_threshold_that_does_not_hold_is_exit_1(self):
+        floor = Floor(self)
+        done, _ = self.run_load(floor.port, "--threshold", "p50<1us", expect=1)
+        self.assertIn("p50<1us does not hold", done.stderr)
+
+    def test_the_servers_cpu_is_charged_to_its_sessions(self):
+        floor = Floor(self)
+        done, _ = self.run_load(floor.port, "--server-pid", str(floor.process.pid), expect=0)
+        self.assertRegex(done.stdout, r"CPU: +[0-9.]+ us a session")
+
+    def test_ipv6_and_source_addresses(self):
+        floor = Floor(self, "--address", "::1")
+        self.run_load(floor.port, "--host", "::1", expect=0)
+        floor = Floor(self)
+        self.run_load(floor.port, "--source", "127.0.0.2,127.0.0.3", users=4, expect=0)
+
+    def test_every_report_is_written(self):
+        floor = Floor(self)
+        with tempfile.TemporaryDirectory() as folder:
+            paths = {kind: os.path.join(folder, kind) for kind in ("csv", "hgrm", "html")}
+            options = [word for kind, path in paths.items() for word in ("--" + kind, path)]
+            self.run_load(floor.port, *options, expect=0)
+            for path in paths.values():
+                self.assertGreater(os.path.getsize(path), 100)
+        done, _ = self.run_load(floor.port, "--csv", "/nonexistent/file", expect=1)
+        self.assertIn("/nonexistent/file", done.stderr)
+
+
+class TlsSession(Session):
+    def do_stls(self):
+        self.say("+OK")
+        self.request = self.server.context.wrap_socket(self.request, server_side=True)
+        self.rfile = self.request.makefile("rb", -1)
+        self.wfile = self.request.makefile("wb", 0)
+
+
+class TlsServer(FalseServer):
+    """The honest one, with a certificate made on the spot; `implicit`: TLS from the first octet."""
+
+    def __init__(self, folder, implicit):
+        certificate = os.path.join(folder, "certificate.pem")
+        key = os.path.join(folder, "key.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-days", "1",
+                        "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate, key)
+        self.implicit = implicit
+        self.handshakes = {True: 0, False: 0}  # by whether they resumed
+        super().__init__()
+        self.RequestHandlerClass = TlsSession
+
+    def finish_request(self, request, client_address):
+        if self.implicit:
+            request = self.context.wrap_socket(request, server_side=True)
+            self.handshakes[request.session_reused] += 1
+        super().finish_request(request, client_address)
+
+
+class LoadTlsTest(LoadCase):
+    def check(self, mode, *arguments):
+        with tempfile.TemporaryDirectory() as folder, TlsServer(folder,
+                                                                mode == "implicit") as server:
+            _, report = self.run_load(server.port, "--tls", mode, "--profile", "drain", *arguments,
+                                      expect=0)
+            self.assertGreater(report.measured["messages"], 0)
+            self.assertIn("tls", report.steps)
+            return server.handshakes
+
+    def test_starttls(self):
+        self.check("starttls")
+
+    def test_implicit_with_full_handshakes(self):
+        self.assertEqual(self.check("implicit")[True], 0)
+
+    def test_implicit_resumed(self):
+        handshakes = self.check("implicit", "--tls-resumed", "1")
+        self.assertGreater(handshakes[True], handshakes[False])
+
+    def test_no_tls_there_is_a_fault_of_its_own(self):
+        floor = Floor(self)
+        _, report = self.run_load(floor.port, "--tls", "implicit", expect=1)
+        self.assertGreater(report.faults["tls_failed"], 0)
+
+
+class LoadRefusesTest(LoadCase):
+    def test_a_server_that_closes_each_connection(self):
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+
+        def close_each():
+            try:
+                while True:
+                    listener.accept()[0].close()
+            except OSError:
+                pass
+
+        threading.Thread(target=close_each, daemon=True).start()
+        _, report = self.run_load(listener.getsockname()[1], expect=1)
+        self.assertGreater(report.faults["closed"], 0)
