@@ -75,9 +75,13 @@ int Connection::connect(const Address& target, const Address* source) {
         ::setsockopt(socket_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
         if (::bind(socket_, source->raw(), source->octets) < 0) failed = errno;
     }
-    if (failed == 0 && ::connect(socket_, target.raw(), target.octets) < 0) failed = errno;
-    // On loopback it is done by now, though not called so: three calls saved.
-    if (failed == EINPROGRESS && ::connect(socket_, target.raw(), target.octets) == 0) failed = 0;
+    const auto attempt = [&] {
+        return ::connect(socket_, target.raw(), target.octets) < 0 ? errno : 0;
+    };
+    if (failed == 0) failed = attempt();
+    // On loopback it is decided by now, though not said: three calls saved.
+    if (failed == EINPROGRESS) failed = attempt();
+    if (failed == EALREADY) failed = EINPROGRESS;
     if (failed != 0 && failed != EINPROGRESS) close();
     return failed;
 }

@@ -1,5 +1,7 @@
 #include "recorder.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -21,6 +23,12 @@ std::size_t latency_bucket(Duration latency, std::size_t buckets) {
 }
 
 }  // namespace
+
+Instant clock_now() {
+    timespec time{};
+    ::clock_gettime(CLOCK_MONOTONIC, &time);
+    return Instant(std::chrono::seconds(time.tv_sec) + Duration(time.tv_nsec));
+}
 
 void Recorder::step(Step step, Instant intended, Instant begun, Instant now) {
     if (!window_.contains(intended)) return;

@@ -13,6 +13,9 @@ namespace pop3load {
 
 using restante::Instant;
 
+/// The monotonic clock.
+Instant clock_now();
+
 /// When the measured part of a run begins and ends.
 struct Window {
     Instant begin;

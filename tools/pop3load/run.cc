@@ -20,6 +20,9 @@ namespace {
 /// An open run whose generator begins one session in twenty later than this measured itself.
 constexpr std::uint64_t lag_max_nanoseconds = 10'000'000;
 
+/// After the end of a second the threads publish it.
+constexpr std::chrono::milliseconds publishing_time{20};
+
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 struct Setting {
@@ -96,7 +99,8 @@ public:
 
 private:
     void collect();
-    void measure(UsageMeter& meter, Instant now);
+    void share_out_usage();
+    void measure(UsageMeter& meter);
     void judge(Results& results) const;
 
     const Options& options_;
@@ -107,8 +111,7 @@ private:
     std::vector<std::thread> threads_;
     std::vector<std::vector<Interval>> published_;  // a thread
     std::vector<Interval> intervals_;
-    std::optional<UsageSample> usage_at_begin_;
-    std::optional<UsageSample> usage_before_;
+    std::vector<UsageSample> usage_by_second_;  // at the window's begin, and each second's end
     std::optional<ServerUsage> usage_;
 };
 
@@ -137,6 +140,17 @@ void Run::start() {
         threads_.emplace_back([&worker] { worker->run(); });
 }
 
+/// Gives each second what the server used in it.
+void Run::share_out_usage() {
+    const std::size_t measured = std::min(intervals_.size() + 1, usage_by_second_.size());
+    for (std::size_t i = 1; i < measured; ++i) {
+        const UsageSample& end = usage_by_second_[i];
+        intervals_[i - 1].server_cpu_seconds =
+            end.cpu_seconds - usage_by_second_[i - 1].cpu_seconds;
+        intervals_[i - 1].server_memory_octets = end.memory_octets;
+    }
+}
+
 /// Adds up the seconds that every thread has published.
 void Run::collect() {
     std::size_t whole = SIZE_MAX;
@@ -151,24 +165,18 @@ void Run::collect() {
     }
 }
 
-void Run::measure(UsageMeter& meter, Instant now) {
+void Run::measure(UsageMeter& meter) {
     const std::expected<UsageSample, std::string> usage = meter.sample();
     if (!usage) return;  // it has ended: the faults tell
-    if (!usage_at_begin_ && now >= window_.begin) usage_at_begin_ = *usage;
-    if (usage_before_ && !intervals_.empty()) {
-        intervals_.back().server_cpu_seconds = usage->cpu_seconds - usage_before_->cpu_seconds;
-        intervals_.back().server_memory_octets = usage->memory_octets;
-    }
-    usage_before_ = *usage;
-    if (!usage_at_begin_) return;
+    usage_by_second_.push_back(*usage);
+    const UsageSample& begin = usage_by_second_.front();
     const std::uint64_t memory_before = usage_ ? usage_->memory_octets_max : 0;
     usage_ = ServerUsage{
         .source = meter.source(),
-        .cpu_seconds = usage->cpu_seconds - usage_at_begin_->cpu_seconds,
+        .cpu_seconds = usage->cpu_seconds - begin.cpu_seconds,
         .memory_octets_max = std::max(memory_before, usage->memory_octets),
-        .voluntary_switches = usage->voluntary_switches - usage_at_begin_->voluntary_switches,
-        .involuntary_switches =
-            usage->involuntary_switches - usage_at_begin_->involuntary_switches};
+        .voluntary_switches = usage->voluntary_switches - begin.voluntary_switches,
+        .involuntary_switches = usage->involuntary_switches - begin.involuntary_switches};
 }
 
 bool Run::watch(UsageMeter* meter, Terminal* terminal) {
@@ -177,8 +185,8 @@ bool Run::watch(UsageMeter* meter, Terminal* terminal) {
     while (start_ + std::chrono::seconds(1) < next) next -= std::chrono::seconds(1);
     for (Instant last = start_; last < window_.end;
          last = next, next = std::min(next + std::chrono::seconds(1), window_.end)) {
-        if (is_interrupted_before(next)) return false;
-        if (meter != nullptr && next >= window_.begin) measure(*meter, clock_now());
+        if (is_interrupted_before(next + publishing_time)) return false;
+        if (meter != nullptr && next >= window_.begin) measure(*meter);
         collect();
         if (terminal == nullptr) continue;
         Moment moment;
@@ -197,6 +205,7 @@ Results Run::finish(bool was_interrupted) {
     const Instant ended = std::min(clock_now(), window_.end);
     for (std::thread& thread : threads_) thread.join();
     collect();
+    share_out_usage();
     Results results;
     for (const std::unique_ptr<Worker>& worker : workers_) {
         merge(results, worker->recorder().results());

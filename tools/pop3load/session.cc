@@ -58,7 +58,7 @@ Session::Want Session::begin(const Start& start, Instant now) {
         sources.empty() ? nullptr : &sources[service_.next_source++ % sources.size()];
     const int failed = connection_.connect(service_.target, source);
     if (failed == EINPROGRESS) return Want::writable;
-    if (failed == 0) return connected(now);
+    if (failed == 0) return connected(clock_now());
     const bool no_port = failed == EADDRNOTAVAIL;
     return fail(Fault::connect_failed,
                 std::string(::strerrordesc_np(failed)) +

@@ -19,9 +19,9 @@ constexpr double first_check_share = 0.25;
 /// specmail2001: of the users, how many are in the pool that gets mail.
 constexpr double mail_pool_share = 0.925;
 
-Duration clock_time(clockid_t clock) {
+Duration thread_cpu_time() {
     timespec time{};
-    ::clock_gettime(clock, &time);
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     return std::chrono::seconds(time.tv_sec) + Duration(time.tv_nsec);
 }
 
@@ -37,8 +37,6 @@ std::uint32_t events_for(Session::Want want) {
 bool has_two_pools(const Profile& profile) { return profile.name == "specmail2001"; }
 
 }  // namespace
-
-Instant clock_now() { return Instant(clock_time(CLOCK_MONOTONIC)); }
 
 Worker::Worker(const Options& options, const Profile& profile, const Users& users,
                const Address& target, std::vector<Address> sources, const Share& share)
@@ -81,8 +79,7 @@ void Worker::run() {
     const Instant now = clock_now();
     give_up(now);
     service_.recorder.publish(now, in_flight_);
-    if (cpu_at_begin_ && cpu_time_.count() == 0)
-        cpu_time_ = clock_time(CLOCK_THREAD_CPUTIME_ID) - *cpu_at_begin_;
+    if (cpu_at_begin_ && cpu_time_.count() == 0) cpu_time_ = thread_cpu_time() - *cpu_at_begin_;
 }
 
 bool Worker::is_over(Instant now) const {
@@ -211,8 +208,7 @@ void Worker::take_events(Instant now) {
 void Worker::every_second(Instant now) {
     next_second_ = now + std::chrono::seconds(1);
     service_.recorder.publish(now, in_flight_);
-    if (!cpu_at_begin_ && now >= share_.window.begin)
-        cpu_at_begin_ = clock_time(CLOCK_THREAD_CPUTIME_ID);
+    if (!cpu_at_begin_ && now >= share_.window.begin) cpu_at_begin_ = thread_cpu_time();
     const Instant since = now - options_.timeout;
     for (const std::unique_ptr<Connected>& connected : connected_) {
         if (!connected->is_live) continue;
@@ -220,8 +216,7 @@ void Worker::every_second(Instant now) {
         if (want == Session::Want::ended) finish(*connected, now);
     }
     if (now >= share_.window.end) {
-        if (cpu_at_begin_ && cpu_time_.count() == 0)
-            cpu_time_ = clock_time(CLOCK_THREAD_CPUTIME_ID) - *cpu_at_begin_;
+        if (cpu_at_begin_ && cpu_time_.count() == 0) cpu_time_ = thread_cpu_time() - *cpu_at_begin_;
         leave_all(now);
     }
     // The window's ends are looked at when they come, not up to a second later.

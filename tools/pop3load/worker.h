@@ -94,7 +94,4 @@ private:
     std::optional<Duration> cpu_at_begin_;
 };
 
-/// The monotonic clock.
-Instant clock_now();
-
 }  // namespace pop3load
