@@ -1,0 +1,117 @@
+"""The one place that knows how pop3load is called and what its JSON says."""
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+
+import maildrops
+
+EXIT_FAILED = 1
+LASTING_PROFILES = ("keep", "noop")
+SECONDS_OVER = 60  # for a run's start, its last sessions and its report
+
+
+class Failed(Exception):
+    """A run that is no measurement; the text is a sentence."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Load:
+    """What pop3load is asked to do. Either `connections` (closed model) or `rate` (open)."""
+    profile: str
+    connections: int = 0
+    rate: float = 0
+    pipelined: int = 0              # commands sent ahead at most; 0: one at a time
+    commands_per_session: int = 0   # noop, keep
+
+
+@dataclasses.dataclass(frozen=True)
+class Slice:
+    """What one run against one server measured, its warm-up left out."""
+    server: str
+    cpu_seconds: float
+    seconds: float
+    sessions: int
+    commands: int
+    messages: int
+    p50_us: float
+    p99_us: float
+
+    def units(self, unit):
+        return {"session": self.sessions, "command": self.commands, "message": self.messages}[unit]
+
+    def cpu_us_per(self, unit):
+        return self.cpu_seconds * 1e6 / self.units(unit)
+
+    def per_second(self, unit):
+        return self.units(unit) / self.seconds
+
+
+def arguments(load, mail_set, port, seconds, warm_up, seed):
+    """The command line without the program's name. `seconds` is whole: pop3load looks at the server's CPU
+    time once a second."""
+    words = ["run", "--host", "127.0.0.1", "--port", str(port), "--profile", load.profile,
+             "--duration", f"{seconds}s", "--warm-up", f"{int(warm_up * 1000)}ms",
+             "--user-format", mail_set.user_format(), "--user-count", str(mail_set.users),
+             "--password", maildrops.PASSWORD, "--seed", str(seed), "--threads", "1", "--quiet"]
+    words += ["--connections", str(load.connections)] if load.connections else ["--rate", str(load.rate)]
+    if load.pipelined:
+        words += ["--pipelined", "--pipeline-depth", str(load.pipelined)]
+    if load.commands_per_session:
+        words += ["--commands", str(load.commands_per_session)]
+    return words
+
+
+class Generator:
+    """pop3load at `binary`; its reports go through `folder`."""
+
+    def __init__(self, binary, folder):
+        self.binary = binary
+        self.json_path = os.path.join(folder, "pop3load.json")
+
+    def run(self, server, workload, seconds, warm_up, seed=1):
+        """One slice of `workload` against `server` (peers.Running)."""
+        words = arguments(workload.load, workload.mail_set, server.place.port, seconds, warm_up, seed)
+        command = [self.binary, *words,
+                   "--server-cgroup", server.group.cpu_folder, "--json", self.json_path]
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(self.json_path)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True,
+                                  timeout=seconds + warm_up + SECONDS_OVER, check=False)
+        except subprocess.TimeoutExpired as expired:
+            raise Failed(f"pop3load did not end: {' '.join(command)}") from expired
+        if done.returncode != 0 and not (done.returncode == EXIT_FAILED and self.is_only_unfinished(workload)):
+            raise Failed(f"pop3load ended with {done.returncode}: {' '.join(command)}\n"
+                         f"{done.stdout[-500:]}{done.stderr[-1500:]}")
+        return slice_of(server.peer.name, workload.unit, self._report())
+
+    def is_only_unfinished(self, workload):
+        """Whether the run without a fault is called failed because no session ended within it: those of some
+        profiles are meant to last."""
+        return (workload.load.profile in LASTING_PROFILES and os.path.exists(self.json_path)
+                and self._report()["faults"]["total"] == 0)
+
+    def _report(self):
+        with open(self.json_path, encoding="utf-8") as file:
+            return json.load(file)
+
+
+# The step whose latency is told, by what is counted: a kept session does not end within a slice.
+STEP_OF_UNIT = {"session": "session", "message": "retr_last", "command": "noop"}
+
+
+def slice_of(server, unit, report):
+    """A Slice from pop3load's report (tools/pop3load/JSON.md)."""
+    measured = report["measured"]
+    steps = {step["step"]: step["corrected"] for step in report["steps"]}
+    latency = steps.get(STEP_OF_UNIT[unit])
+    if latency is None or report["server"] is None:
+        raise Failed(f"pop3load measured no {STEP_OF_UNIT[unit]} of {server}, or nothing of its server.")
+    taken = Slice(server=server, cpu_seconds=report["server"]["cpu_seconds"], seconds=measured["seconds"],
+                  sessions=measured["sessions_ended"], commands=measured["commands"],
+                  messages=measured["messages"], p50_us=latency["p50_us"], p99_us=latency["p99_us"])
+    if taken.units(unit) == 0 or taken.seconds == 0:
+        raise Failed(f"pop3load counted no {unit} of {server}.")
+    return taken

@@ -1,0 +1,246 @@
+"""The servers that are compared: how each is configured, started in a control group of its own, and stopped."""
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SECONDS_TO_START = 20
+SECONDS_TO_STOP = 20
+DEBIAN_PACKAGES = ("dovecot-pop3d",)
+POLICY = "/usr/sbin/policy-rc.d"
+
+
+class NotStarted(Exception):
+    """A server did not greet; the text is a sentence with the end of its log."""
+
+
+class Place:
+    """What a server is given: its folder, its mail, the users of all, a port."""
+
+    def __init__(self, folder, mail, users, port):
+        self.folder = folder
+        self.mail = mail
+        self.users = users
+        self.port = port
+
+
+def mail_user():
+    """Whom the mail belongs to: nobody if started as root, else whoever started this."""
+    return pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+
+
+class Peer:
+    """One server. `name` is short, a word; `title` is for tables. A subclass says how it is run."""
+
+    name = ""
+    title = ""
+    idle_connections_max = {"idle-in": 1000, "idle-out": 1000}  # it is asked to hold
+    reads_maildirs = True
+
+    def missing(self):
+        """Why it cannot take part here, as a sentence; None: it can."""
+        raise NotImplementedError
+
+    def version(self):
+        raise NotImplementedError
+
+    def command(self, place, workload):
+        """Writes what it needs into place.folder; the command line that stays in the foreground."""
+        raise NotImplementedError
+
+    def log_path(self, place):
+        return os.path.join(place.folder, "log")
+
+
+class Running:
+    """A peer that serves, from __init__ to stop()."""
+
+    def __init__(self, peer, place, group, workload=None):
+        self.peer = peer
+        self.place = place
+        self.group = group
+        os.makedirs(place.folder, exist_ok=True)
+        os.chmod(place.folder, 0o755)
+        self.output_path = os.path.join(place.folder, "output")
+        with open(self.output_path, "ab") as output:
+            self.process = subprocess.Popen(peer.command(place, workload), stdin=subprocess.DEVNULL,
+                                            stdout=output, stderr=output, cwd=place.folder,
+                                            preexec_fn=group.enter)
+        try:
+            self._wait_for_greeting()
+        except NotStarted:
+            self.stop()
+            raise
+
+    def _wait_for_greeting(self):
+        deadline = time.monotonic() + SECONDS_TO_START
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                with socket.create_connection(("127.0.0.1", self.place.port), timeout=5) as connection:
+                    if connection.recv(512).startswith(b"+OK") and self.process.poll() is None:
+                        return
+            except OSError:
+                pass
+            time.sleep(0.05)
+        raise NotStarted(f"{self.peer.title} does not greet on port {self.place.port}. The end of its log:\n"
+                         + self.log_end())
+
+    def log_end(self, octets=2000):
+        text = ""
+        for path in (self.output_path, self.peer.log_path(self.place)):
+            if os.path.exists(path):
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    text += file.read()[-octets:]
+        return text
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.group.close()
+
+
+class Restante(Peer):
+    name = "restante"
+    title = "restante"
+
+    def __init__(self, build):
+        self.binary = os.path.join(build, "restante")
+
+    def missing(self):
+        return None if os.path.exists(self.binary) else f"{self.binary} is missing; run tools/build release"
+
+    def version(self):
+        return output_of(self.binary, "version").splitlines()[0]
+
+    def command(self, place, workload):
+        path = os.path.join(place.folder, "restante.toml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f'[listener.pop3]\naddress = ["127.0.0.1:{place.port}"]\n'
+                       f'[storage]\nmaildir = "{place.mail}/{{user}}"\nuser = "{mail_user().pw_name}"\n'
+                       '[auth]\nallow_cleartext = true\n'
+                       f'[auth.backend.local]\ntype = "passwd-file"\npath = "{place.users}"\n'
+                       f'[log]\ntarget = "file:{self.log_path(place)}"\n')
+        # The log is made for the user that restante becomes.
+        with open(self.log_path(place), "ab"):
+            os.chown(self.log_path(place), mail_user().pw_uid, mail_user().pw_gid)
+        return [self.binary, "serve", "--config", path]
+
+
+class Dovecot(Peer):
+    def __init__(self, kind):
+        self.name = f"dovecot-{kind}"
+        self.title = f"Dovecot {kind}"
+        self.template = os.path.join(HERE, f"{self.name}.conf")
+        if kind == "default":  # a process each: 1024 pop3 processes, 100 pop3-login processes at most
+            self.idle_connections_max = {"idle-in": 200, "idle-out": 90}
+
+    def missing(self):
+        if os.geteuid() != 0:
+            return "it starts as root only"
+        if shutil.which("dovecot", path=SYSTEM_PATH) is None or not os.path.exists("/usr/lib/dovecot/pop3"):
+            return "the package dovecot-pop3d is not installed; --install installs it"
+        return None
+
+    def version(self):
+        return "Dovecot " + output_of("/usr/sbin/dovecot", "--version").strip()
+
+    def command(self, place, workload):
+        owner = mail_user()
+        values = {"FOLDER": place.folder, "PORT": str(place.port), "MAIL": place.mail, "USERS": place.users,
+                  "USER": str(owner.pw_uid), "GROUP": str(owner.pw_gid), "CORES": str(os.cpu_count())}
+        path = os.path.join(place.folder, "dovecot.conf")
+        with open(self.template, encoding="utf-8") as source, open(path, "w", encoding="utf-8") as target:
+            target.write(filled(source.read(), values))
+        return ["/usr/sbin/dovecot", "-F", "-c", path]
+
+
+class Pop3Null(Peer):
+    """The floor: canned answers. It is started anew for each workload, with that one's answers."""
+    name = "pop3null"
+    title = "pop3null (floor)"
+    reads_maildirs = False
+
+    def __init__(self, build):
+        self.binary = os.path.join(build, "pop3null")
+
+    def missing(self):
+        return None if os.path.exists(self.binary) else f"{self.binary} is missing; run tools/build release"
+
+    def version(self):
+        return "pop3null"
+
+    def command(self, place, workload):
+        return [self.binary, *null_arguments(place.port, workload)]
+
+
+def null_arguments(port, workload):
+    """What pop3null must be told to answer like a maildrop of `workload`; its messages are all of one size,
+    the mean."""
+    arguments = ["--port", str(port)]
+    if workload is not None and workload.mail_set is not None:
+        sizes = workload.mail_set.sizes
+        arguments += ["--messages", str(workload.mail_set.messages),
+                      "--message", str(sum(sizes) // len(sizes))]
+    return arguments
+
+
+class Courier(Peer):
+    name = "courier"
+    title = "Courier"
+
+    def missing(self):
+        if not os.path.exists("/usr/sbin/courierpop3d") and not os.path.exists("/usr/lib/courier/courier/courierpop3d"):
+            return "the package courier-pop is not installed"
+        return "no configuration of it is here yet; one is welcome"
+
+
+class Cyrus(Peer):
+    name = "cyrus"
+    title = "Cyrus"
+
+    def missing(self):
+        if not os.path.exists("/usr/lib/cyrus/bin/pop3d"):
+            return "the package cyrus-pop3d is not installed"
+        return "it does not read maildirs, so it cannot serve the same mail"
+
+
+SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def all_peers(build):
+    """Every server this script knows, in the order of the tables."""
+    return [Restante(build), Dovecot("tuned"), Dovecot("default"), Courier(), Cyrus(), Pop3Null(build)]
+
+
+def filled(template, values):
+    """`template` with each @NAME@ replaced; a comment may name them as such."""
+    return re.sub(r"@([A-Z]+)@", lambda found: values.get(found.group(1), found.group()), template)
+
+
+def output_of(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
+
+
+def install():
+    """Dovecot from Debian's packages, without its daemon being started."""
+    own_policy = not os.path.exists(POLICY)
+    if own_policy:
+        with open(POLICY, "w", encoding="ascii") as file:
+            file.write("#!/bin/sh\nexit 101\n")
+        os.chmod(POLICY, 0o755)
+    try:
+        subprocess.run(["apt-get", "install", "-y", "--no-install-recommends", *DEBIAN_PACKAGES], check=True,
+                       env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+    finally:
+        if own_policy:
+            os.remove(POLICY)

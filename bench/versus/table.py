@@ -1,0 +1,97 @@
+"""The results as text, for a terminal and for README."""
+import results
+
+MISSING = "-"
+
+
+def render(data):
+    """Tables of cost, of ratios and of speed, with what a reader must know."""
+    names = list(data["servers"])
+    parts = [head(data), grid(cost_rows(data, names)), "", grid(ratio_rows(data, names)), "",
+             grid(speed_rows(data, names)), ""]
+    parts += [f"skipped: {name}: {reason}" for name, reason in data["skipped"].items()]
+    parts += [f"{each['name']}: {name} is missing: {reason.splitlines()[0]}"
+              for each in data["workloads"] for name, reason in each["failures"].items()]
+    parts += [f"{each['name']}: {each['label']}" for each in data["workloads"] if each["label"]]
+    return "\n".join(parts + data["notes"]) + "\n"
+
+
+def head(data):
+    machine = data["machine"]
+    versions = ", ".join(server["version"] for server in data["servers"].values())
+    return (f"{data['date'][:10]}, {machine['logical_processors']} x {machine['processor']}, "
+            f"{machine['kernel']}, {data['accounting']}\n{versions}; pace: {data['pace']}\n")
+
+
+def cost_rows(data, names):
+    """The first row names the columns."""
+    rows = [["workload", "server's CPU, median", *(data["servers"][name]["title"] for name in names)]]
+    for each in data["workloads"]:
+        what = "kB a connection" if each["kind"] == "idle" else f"us a {each['unit']}"
+        scale = 1000 if each["kind"] == "idle" else 1
+        rows.append([each["name"], what, *(cost(each["servers"].get(name), scale) for name in names)])
+    return rows
+
+
+def cost(server, scale):
+    return MISSING if server is None else digits(server["median"] / scale)
+
+
+def ratio_rows(data, names):
+    others = [name for name in names if name not in (results.REFERENCE, results.FLOOR)]
+    titles = [f"{data['servers'][name]['title']} / restante" for name in others]
+    rows = [["workload", "rounds", "restante / floor", *titles]]
+    for each in data["workloads"]:
+        own = each["servers"].get(results.REFERENCE)
+        cells = [interval(own and own["over_floor"])]
+        cells += [interval(each["servers"].get(name) and each["servers"][name]["over_restante"])
+                  for name in others]
+        rows.append([each["name"], str(each["rounds"]), *cells])
+    return rows
+
+
+def interval(ratio):
+    """Median ratio [95 % interval]."""
+    if not ratio:
+        return MISSING
+    if ratio["low"] is None:
+        return digits(ratio["median"])
+    return f"{digits(ratio['median'])} [{digits(ratio['low'])}-{digits(ratio['high'])}]"
+
+
+def speed_rows(data, names):
+    titles = [f"{data['servers'][name]['title']}" for name in names]
+    rows = [["workload", "a second (p50 / p99 ms)", *titles]]
+    for each in data["workloads"]:
+        if each["kind"] != "idle":
+            rows.append([each["name"], f"{each['unit']}s, {each['model']} model",
+                         *(speed(each["servers"].get(name)) for name in names)])
+    return rows
+
+
+def speed(server):
+    if server is None:
+        return MISSING
+    return (f"{server['per_second']:,.0f} ({digits(server['p50_us'] / 1000)} / "
+            f"{digits(server['p99_us'] / 1000)})")
+
+
+def digits(value):
+    """Three significant digits, and no exponent."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    if abs(value) >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
+
+
+def grid(rows):
+    """The first two columns to the left, figures to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(width) if column < 2 else cell.rjust(width)
+                 for column, (cell, width) in enumerate(zip(row, widths))]
+        lines.append("  ".join(cells).rstrip())
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines)

@@ -1,0 +1,187 @@
+#!/usr/bin/python3
+"""Compares restante with the servers people run: what the same work costs each of them in CPU time and memory.
+
+Same users, same mail, same hashes for all; each server with all its children in a control group of its own;
+slices A B B A. Writes a table, versus.json and versus.html. Needs root (control groups, Dovecot)."""
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True  # the checkout stays as it was
+import cgroups
+import load
+import maildrops
+import measure
+import page
+import peers
+import results
+import table
+import workloads
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+PACES = {"full": measure.FULL, "quick": measure.QUICK, "shortest": measure.SHORTEST}
+
+
+class Unprepared(Exception):
+    """It cannot begin; the text is a sentence with the cure."""
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="bench/versus/run", description=__doc__)
+    pace = parser.add_mutually_exclusive_group()
+    pace.add_argument("--quick", dest="pace", action="store_const", const="quick", default="full",
+                      help="within 10 minutes instead of 40: fewer rounds, wider intervals")
+    pace.add_argument("--shortest", dest="pace", action="store_const", const="shortest",
+                      help="one round of one second: whether it works, no figures")
+    parser.add_argument("--only", default="", metavar="WORKLOAD[,..]", help="these rows")
+    parser.add_argument("--peers", default="", metavar="SERVER[,..]",
+                        help="these servers, by their names in --list")
+    parser.add_argument("--list", action="store_true", help="the workloads and the servers, and end")
+    parser.add_argument("--install", action="store_true", help="first install what is missing (Debian)")
+    parser.add_argument("--build", default=os.path.join(ROOT, "build", "release"),
+                        help="folder of restante, pop3load and pop3null")
+    parser.add_argument("--pop3load", default="", metavar="PATH", help="another load generator")
+    parser.add_argument("--output", default=".", metavar="FOLDER", help="of versus.json and versus.html")
+    parser.add_argument("--folder", default=None, metavar="FOLDER", help="where the mail lies meanwhile")
+    return parser.parse_args(arguments)
+
+
+def main(arguments):
+    options = parse(arguments)
+    known = peers.all_peers(os.path.abspath(options.build))
+    try:
+        chosen = workloads.chosen(names_of(options.only))
+        wanted = wanted_peers(known, names_of(options.peers))
+    except LookupError as error:
+        print(error.args[0], file=sys.stderr)
+        return EXIT_USAGE
+    if options.list:
+        print_list(chosen, known)
+        return EXIT_OK
+    try:
+        if options.install:
+            peers.install()
+        return compare(options, chosen, wanted)
+    except (Unprepared, cgroups.Unusable) as error:
+        print(f"bench/versus: {error}", file=sys.stderr)
+    except subprocess.CalledProcessError as error:
+        print(f"bench/versus: {' '.join(error.cmd)} ended with {error.returncode}.", file=sys.stderr)
+    return EXIT_FAILED
+
+
+def names_of(text):
+    return [name for name in text.split(",") if name]
+
+
+def wanted_peers(known, names):
+    by_name = {peer.name: peer for peer in known}
+    for name in names:
+        if name not in by_name:
+            raise LookupError(f"There is no server {name!r}. There are: {', '.join(by_name)}.")
+    return [by_name[name] for name in names] if names else known
+
+
+def print_list(chosen, known):
+    for workload in chosen:
+        print(f"{workload.name:24} {workload.meaning}")
+    print()
+    for peer in known:
+        print(f"{peer.name:24} {peer.missing() or 'ready'}")
+
+
+def compare(options, chosen, wanted):
+    hierarchies = cgroups.find()
+    skipped = {peer.name: reason for peer in wanted if (reason := peer.missing())}
+    taking_part = [peer for peer in wanted if peer.name not in skipped]
+    for name, reason in skipped.items():
+        say(f"skipped: {name}: {reason}")
+    if not taking_part:
+        raise Unprepared("None of the servers is here. Run tools/build release; --install installs Dovecot.")
+    binary = options.pop3load or os.path.join(options.build, "pop3load")
+    if not os.path.exists(binary):
+        raise Unprepared(f"The load generator {binary} is missing. Run tools/build release.")
+    os.makedirs(options.output, exist_ok=True)
+    context = results.context_of(options.pace, hierarchies.description(), taking_part, skipped)
+    check_folder(options.folder or tempfile.gettempdir())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was started is stopped
+    folder = tempfile.mkdtemp(prefix="restante-versus-", dir=options.folder)
+    try:
+        outcomes = in_folder(folder, options, chosen, taking_part, hierarchies, binary)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return tell(results.as_json(outcomes, context), options.output)
+
+
+def check_folder(folder):
+    """The servers, which are not root, must get to the mail in it."""
+    path = os.path.abspath(folder)
+    while os.geteuid() == 0:
+        if not os.stat(path).st_mode & 0o001:
+            raise Unprepared(f"{path} cannot be entered by {peers.mail_user().pw_name}, whom the mail will "
+                             "belong to. Choose another --folder.")
+        if path == "/":
+            return
+        path = os.path.dirname(path)
+
+
+def in_folder(folder, options, chosen, taking_part, hierarchies, binary):
+    """Everything is started and stopped here."""
+    os.chmod(folder, 0o755)
+    owner = peers.mail_user()
+    store = maildrops.Store(folder, (owner.pw_uid, owner.pw_gid) if os.geteuid() == 0 else None)
+    users = write_users(folder, options.build)
+    name = f"restante-versus-{os.getpid()}"
+    servers = measure.make_servers(taking_part, folder, store, users,
+                                   lambda peer: cgroups.Group(hierarchies, f"{name}-{peer}"))
+    generator = load.Generator(binary, folder)
+    bench = measure.Bench(servers, generator, store, PACES[options.pace], say)
+    try:
+        return bench.run(chosen)
+    finally:
+        for server in servers.values():
+            server.stop()
+
+
+def write_users(folder, build):
+    """One passwd-file for all. The hashes are restante's: crypt(3) as everybody reads it."""
+    hashes = {"PLAIN": ["{PLAIN}" + maildrops.PASSWORD],
+              "SHA512-CRYPT": [sha512_crypt(build) for _ in range(workloads.HASHED_PASSWORDS)]}
+    path = os.path.join(folder, "users")
+    with open(path, "w", encoding="ascii") as file:
+        file.writelines(maildrops.passwd_lines(workloads.MAIL_SETS, hashes))
+    os.chmod(path, 0o644)
+    return path
+
+
+def sha512_crypt(build):
+    done = subprocess.run([os.path.join(build, "restante"), "hash", "--scheme", "SHA512-CRYPT"],
+                          input=maildrops.PASSWORD, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def tell(data, folder):
+    """Table, JSON, page; a comparison with a server missing in a row has failed."""
+    paths = [os.path.join(folder, name) for name in ("versus.json", "versus.html")]
+    results.write(paths[0], data)
+    with open(paths[1], "w", encoding="utf-8") as file:
+        file.write(page.render(data))
+    print(table.render(data))
+    print(f"{' and '.join(paths)} written")
+    return EXIT_FAILED if any(each["failures"] for each in data["workloads"]) else EXIT_OK
+
+
+STARTED = time.monotonic()
+
+
+def say(line):
+    print(f"[{time.monotonic() - STARTED:4.0f} s] {line}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
