@@ -26,7 +26,7 @@ class Pace:
     idle_rounds: int
 
 
-FULL = Pace(seconds=37 * 60, slice_seconds=2, warm_up_seconds=0.5, rounds_min=3, idle_rounds=3)
+FULL = Pace(seconds=22 * 60, slice_seconds=2, warm_up_seconds=0.5, rounds_min=3, idle_rounds=3)
 QUICK = Pace(seconds=8.5 * 60, slice_seconds=1, warm_up_seconds=0.2, rounds_min=2, idle_rounds=1)
 SHORTEST = Pace(seconds=0, slice_seconds=1, warm_up_seconds=0.1, rounds_min=1, idle_rounds=1)
 

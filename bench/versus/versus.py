@@ -36,7 +36,7 @@ def parse(arguments):
     parser = argparse.ArgumentParser(prog="bench/versus/run", description=__doc__)
     pace = parser.add_mutually_exclusive_group()
     pace.add_argument("--quick", dest="pace", action="store_const", const="quick", default="full",
-                      help="within 10 minutes instead of 40: fewer rounds, wider intervals")
+                      help="within 10 minutes instead of 25: fewer rounds, wider intervals")
     pace.add_argument("--shortest", dest="pace", action="store_const", const="shortest",
                       help="one round of one second: whether it works, no figures")
     parser.add_argument("--only", default="", metavar="WORKLOAD[,..]", help="these rows")

@@ -20,6 +20,9 @@ public:
     std::size_t finish(std::span<char> out);
 
 private:
+    /// Octets of a line, its LF not among them; returns where to go on in the output.
+    char* feed_content(std::span<const char> in, char* target);
+
     bool at_line_start_ =
         true;  // the first octet of a message starts a line: a '.' there is stuffed too
     bool after_cr_ = false;

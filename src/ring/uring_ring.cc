@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +24,9 @@ namespace {
 constexpr unsigned submission_entries = 1024;
 constexpr unsigned completion_entries = 16 * 1024;
 constexpr std::size_t completions_a_turn_max = 256;
+/// Octets sent inline between two turns: a client that takes all it is given must not keep the
+/// others waiting.
+constexpr std::size_t sent_inline_octets_max = 256 * 1024;
 
 /// user_data of completions that are no Operation's; real ones carry generation << 32 | slot.
 constexpr std::uint64_t wake_data = ~std::uint64_t{0};
@@ -80,6 +84,7 @@ private:
         std::uint32_t flags;
     };
 
+    bool attempt_send(Operation& operation);
     io_uring_sqe& entry();
     void prepare(Operation& operation, io_uring_sqe& entry);
     void prepare_sending(Operation& operation, std::uint64_t data);
@@ -112,7 +117,8 @@ private:
     std::uint32_t first_free_ = no_slot;
     std::array<std::byte, 256> random_{};  // getrandom(2) gives up to 256 octets whole
     std::size_t random_left_ = 0;
-    OperationQueue ready_;  // ended without the kernel: cancelled sleeps, full helper queues
+    std::size_t sent_inline_ = 0;  // octets since the last turn
+    OperationQueue ready_;         // ended without the kernel: cancelled sleeps, full helper queues
 
     static constexpr std::uint32_t no_slot = ~std::uint32_t{0};
 };
@@ -143,6 +149,7 @@ void UringRing::watch_event() {
 bool UringRing::attempt(Operation& operation) {
     using Kind = Request::Kind;
     switch (operation.request.kind) {
+        case Kind::send: return attempt_send(operation);
         case Kind::shutdown:  // never waits; through the ring it would always go to a worker thread
             operation.result = ::shutdown(operation.request.fd, SHUT_WR) < 0 ? -errno : 0;
             return true;
@@ -163,6 +170,24 @@ bool UringRing::attempt(Operation& operation) {
     if (operation.result < 0 || got == operation.request.target.size() || got == 0) return true;
     operation.progress = got;  // what is cached; the ring reads on
     return false;
+}
+
+// Room in the socket's buffer is the rule: a call instead of a turn. What did not fit is the
+// ring's.
+bool UringRing::attempt_send(Operation& operation) {
+    const Request& request = operation.request;
+    if (sent_inline_ + request.source.size() > sent_inline_octets_max) return false;
+    const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (request.more ? MSG_MORE : 0);
+    const ssize_t sent = ::send(request.fd, request.source.data(), request.source.size(), flags);
+    if (sent < 0) {
+        if (errno == EAGAIN || errno == EINTR) return false;
+        operation.result = -errno;
+        return true;
+    }
+    operation.progress = static_cast<std::uint64_t>(sent);
+    operation.result = sent;
+    sent_inline_ += operation.progress;
+    return operation.progress == request.source.size();
 }
 
 void UringRing::submit(Operation& operation) {
@@ -308,6 +333,7 @@ void UringRing::cancel_again(std::uint64_t data) {
 
 void UringRing::turn() {
     wait();
+    sent_inline_ = 0;
     now_ = read_monotonic_clock();
     wall_time_ = {nanoseconds_of(CLOCK_REALTIME)};
     take_events();
