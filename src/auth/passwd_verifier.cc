@@ -124,15 +124,11 @@ Task<Result<void>> PasswdFileVerifier::load() {
     PasswdOrigin origin;
     origin.read_at = ring_.wall_time();
     const std::int64_t opened = co_await perform(
-        ring_, Request::open(place_.folder.get(), place_.name.c_str(), Request::Open::file));
+        ring_, Request::open_file(place_.folder.get(), place_.name.c_str(), origin.status));
     if (opened < 0) {
         co_return std::unexpected(error_of_errno(static_cast<int>(-opened), "open passwd-file"));
     }
     const Handle file(ring_, static_cast<int>(opened));
-    const std::int64_t seen = co_await perform(ring_, Request::status(file.get(), origin.status));
-    if (seen < 0) {
-        co_return std::unexpected(error_of_errno(static_cast<int>(-seen), "examine passwd-file"));
-    }
     if (origin.status.octets > passwd_file_octets_max) {
         co_return std::unexpected(error_of_errno(EFBIG, "read passwd-file (1 GiB at most)"));
     }

@@ -52,15 +52,12 @@ Task<Result<MessageSource*>> MaildirMaildrop::open_message(std::uint32_t index) 
 Task<Result<MaildirMaildrop::OpenFile>> MaildirMaildrop::open_file(Folder folder,
                                                                    std::string_view name) {
     const std::string path = path_in_maildrop(folder, name);
+    OpenFile file;
     const std::int64_t opened = co_await perform(
-        context_.ring, Request::open(directory_.get(), path.c_str(), Request::Open::file));
+        context_.ring, Request::open_file(directory_.get(), path.c_str(), file.status));
     if (opened < 0)
         co_return std::unexpected(error_of_errno(static_cast<int>(-opened), "open message"));
-    OpenFile file{Handle(context_.ring, static_cast<int>(opened)), {}};
-    const std::int64_t known =
-        co_await perform(context_.ring, Request::status(file.handle.get(), file.status));
-    if (known < 0)
-        co_return std::unexpected(error_of_errno(static_cast<int>(-known), "look at message"));
+    file.handle = Handle(context_.ring, static_cast<int>(opened));
     co_return file;
 }
 

@@ -15,13 +15,11 @@ Error changed_while_read() { return {ErrorKind::exhausted, 0, "file changed whil
 
 Task<Result<MeasuredFile>> measure_file(Ring& ring, BufferPool& buffers, int maildrop,
                                         std::string path, bool with_content) {
+    FileStatus status;
     const std::int64_t opened =
-        co_await perform(ring, Request::open(maildrop, path.c_str(), Request::Open::file));
+        co_await perform(ring, Request::open_file(maildrop, path.c_str(), status));
     if (opened < 0) co_return failed(opened, "open message");
     const Handle file(ring, static_cast<int>(opened));
-    FileStatus status;
-    const std::int64_t known = co_await perform(ring, Request::status(file.get(), status));
-    if (known < 0) co_return failed(known, "measure message");
     const Buffer buffer = buffers.acquire();
     pop3::MessageMeter meter;
     ContentDigest digest;
@@ -44,13 +42,10 @@ Task<Result<MeasuredFile>> measure_file(Ring& ring, BufferPool& buffers, int mai
 
 Task<Result<std::vector<char>>> read_file(Ring& ring, int maildrop, const char* name,
                                           std::uint64_t octets_max) {
-    const std::int64_t opened =
-        co_await perform(ring, Request::open(maildrop, name, Request::Open::file));
+    FileStatus status;
+    const std::int64_t opened = co_await perform(ring, Request::open_file(maildrop, name, status));
     if (opened < 0) co_return failed(opened, name);
     const Handle file(ring, static_cast<int>(opened));
-    FileStatus status;
-    const std::int64_t known = co_await perform(ring, Request::status(file.get(), status));
-    if (known < 0) co_return failed(known, name);
     if (status.octets > octets_max)
         co_return std::unexpected(Error{ErrorKind::exhausted, 0, "file too large"});
     std::vector<char> content(status.octets);

@@ -59,7 +59,9 @@ std::int64_t open_for(const Request& request, std::uint64_t resolve) {
     Fd file(static_cast<int>(opened));
     struct stat status;
     if (::fstat(file.get(), &status) < 0) return -errno;
-    return S_ISREG(status.st_mode) ? file.release() : -EINVAL;
+    if (!S_ISREG(status.st_mode)) return -EINVAL;
+    if (request.file_status != nullptr) *request.file_status = status_of(status);
+    return file.release();
 }
 
 std::int64_t status_of_open(const Request& request) {

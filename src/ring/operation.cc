@@ -26,6 +26,12 @@ Request Request::open(int directory, const char* name, Open what) {
     return {.kind = Kind::open, .open_what = what, .fd = directory, .name = name};
 }
 
+Request Request::open_file(int directory, const char* name, FileStatus& status) {
+    Request request = open(directory, name, Open::file);
+    request.file_status = &status;
+    return request;
+}
+
 Request Request::status(int file, FileStatus& status) {
     return {.kind = Kind::status, .fd = file, .file_status = &status};
 }

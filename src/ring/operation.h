@@ -75,6 +75,8 @@ struct Request {
     /// | NO_SYMLINKS | NO_MAGICLINKS), or absolute with AT_FDCWD; -ELOOP for links, -EINVAL where
     /// it is no regular file.
     static Request open(int directory, const char* name, Open what);
+    /// The same of a file, with what status() would say of it in `status`.
+    static Request open_file(int directory, const char* name, FileStatus& status);
     /// 0, `status` filled in.
     static Request status(int file, FileStatus& status);
     /// 0, `status` filled in; a link is not followed. `name`: relative, or absolute with AT_FDCWD.

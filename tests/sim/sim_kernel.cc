@@ -179,6 +179,7 @@ std::int64_t SimKernel::open(const Request& request) {
     if (!opened) return opened.error();
     Descriptor file;
     file.inode = std::move(*opened);
+    if (request.file_status != nullptr) *request.file_status = file.inode->status(files_.device());
     return add(std::move(file));
 }
 

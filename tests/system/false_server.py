@@ -20,7 +20,7 @@ class FalseServer(socketserver.ThreadingTCPServer):
         self.sessions = 0   # that logged in
         self.stalled = False
         super().__init__(("127.0.0.1", 0), Session)
-        self.thread = threading.Thread(target=self.serve_forever, daemon=True)
+        self.thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
 
     @property

@@ -40,6 +40,14 @@ def is_sanitized():
         return re.search(rb"__[at]san_init", file.read()) is not None
 
 
+def need_program(test, name):
+    """The path of a program beside the server; the test is skipped where it was not built."""
+    path = os.path.join(settings.build, name)
+    if not os.path.exists(path):
+        test.skipTest(f"{name} is built without sanitizers only")
+    return path
+
+
 def give_to_nobody(path):
     """`path` and what is below belong to whom servers and clients run as."""
     if not is_root():

@@ -1,14 +1,16 @@
 """pop3load against restante and pop3null: every profile, the open model, TLS, searches, reports."""
 import os
+import signal
 import socket
 import ssl
 import subprocess
 import tempfile
 import threading
+import time
 
 import harness
 from false_server import FalseServer, Session
-from load_program import LoadCase, pop3load
+from load_program import FELL_BEHIND, LoadCase, pop3load
 from pop3null_test import Floor
 
 USERS = 5
@@ -35,8 +37,8 @@ class LoadRunTest(LoadCase):
             for extra in [[], ["--pipelined"]]:
                 with self.subTest(profile=profile, extra=extra):
                     _, report = self.run_load(
-                        server.port, "--profile", profile, "--verify", "1", "--connections", "2",
-                        *extra, seconds="500ms", users=USERS, expect=0)
+                        server.port, "--profile", profile, "--verify", "all", "--connections", "2",
+                        *extra, users=USERS, expect=0)
                     self.assertEqual(report.faults, {})
                     if profile == "drain":
                         self.assertGreater(report.measured["bodies_verified"], 0)
@@ -66,6 +68,20 @@ class LoadRunTest(LoadCase):
         _, report = self.run_load(floor.port, "--rate", "200", users=50, seconds="2s", expect=0)
         self.assertAlmostEqual(report.measured["sessions_begun"], 400, delta=100)  # 5 deviations
 
+    def test_a_generator_that_was_held_up_says_so(self):
+        floor = Floor(self)
+        load = subprocess.Popen(
+            pop3load("run", "--port", str(floor.port), "--user-count", "1000", "--rate", "200",
+                     "--quiet", "--duration", "2s", "--warm-up", "100ms", "--threads", "1"),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(0.7)
+        load.send_signal(signal.SIGSTOP)
+        time.sleep(1)
+        load.send_signal(signal.SIGCONT)
+        _, errors = load.communicate(timeout=60)
+        self.assertEqual(load.returncode, FELL_BEHIND)
+        self.assertIn("the generator fell behind", errors)
+
     def test_the_same_seed_is_the_same_run(self):
         floor = Floor(self)
         begun = [self.run_load(floor.port, "--rate", "300", "--seed", seed, users=50)[1].measured
@@ -75,7 +91,7 @@ class LoadRunTest(LoadCase):
     def test_specmail2001_takes_its_rate_from_the_users(self):
         floor = Floor(self)
         _, report = self.run_load(floor.port, "--profile", "specmail2001", users=600_000,
-                                  expect=0)
+                                  seconds="1s", expect=0)
         self.assertAlmostEqual(report.measured["sessions_begun"], 100, delta=50)
 
     def test_the_highest_rate_is_searched(self):
@@ -86,7 +102,7 @@ class LoadRunTest(LoadCase):
 
     def test_stages_are_shares_of_the_rate(self):
         floor = Floor(self)
-        done, _ = self.run_load(floor.port, "--rate", "100", "--stages", "0.5,1.5", users=50,
+        done, _ = self.run_load(floor.port, "--rate", "100", "--stages", "50%,1.5", users=50,
                                 seconds="500ms", expect=0)
         self.assertRegex(done.stdout, r"(?m)^ +50\.0 ")
         self.assertRegex(done.stdout, r"(?m)^ +150\.0 ")
@@ -98,7 +114,8 @@ class LoadRunTest(LoadCase):
 
     def test_the_servers_cpu_is_charged_to_its_sessions(self):
         floor = Floor(self)
-        done, _ = self.run_load(floor.port, "--server-pid", str(floor.process.pid), expect=0)
+        done, _ = self.run_load(floor.port, "--server-pid", str(floor.process.pid),
+                                seconds="1s", expect=0)
         self.assertRegex(done.stdout, r"CPU: +[0-9.]+ us a session")
 
     def test_ipv6_and_source_addresses(self):

@@ -24,6 +24,7 @@ class Floor:
     """A running pop3null."""
 
     def __init__(self, test, *arguments):
+        harness.need_program(test, "pop3null")
         self.test = test
         self.process = subprocess.Popen(
             harness.unprivileged(command("--port", "0", *arguments), as_root=True),
@@ -191,6 +192,9 @@ class Pop3NullTest(unittest.TestCase):
 
 
 class Pop3NullCommandLineTest(unittest.TestCase):
+    def setUp(self):
+        harness.need_program(self, "pop3null")
+
     def test_mistakes_are_told_in_words(self):
         taken = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(taken.close)

@@ -1,6 +1,8 @@
 #include "command_line.h"
 
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
+
 #include <cstdio>
 #include <exception>
 #include <expected>
@@ -35,10 +37,30 @@ CLI::Option* add_duration(CLI::App& app, const std::string& name, Duration& targ
         ->type_name("DURATION");
 }
 
+/// "0.8" or "80%" as a number of ones.
+std::string without_percent(std::string text) {
+    if (!text.ends_with('%')) return text;
+    text.pop_back();
+    double percent = 0;
+    if (!CLI::detail::lexical_cast(text, percent))
+        throw CLI::ValidationError("not a percentage: " + text + "%");
+    return fmt::format("{}", percent / 100);
+}
+
 /// A share, from 0 to 1 or with a percent sign.
 CLI::Option* add_share(CLI::App& app, const std::string& name, double& target,
                        const std::string& help) {
-    return app.add_option(name, target, help)->check(CLI::Range(0.0, 1.0))->type_name("SHARE");
+    return app.add_option(name, target, help)
+        ->check(CLI::Range(0.0, 1.0))
+        ->transform(without_percent)
+        ->type_name("SHARE");
+}
+
+/// "all", "sample=1%" and what a share can be.
+std::string share_of_sample(const std::string& text) {
+    constexpr std::string_view prefix = "sample=";
+    if (text == "all") return "1";
+    return without_percent(text.starts_with(prefix) ? text.substr(prefix.size()) : text);
 }
 
 std::string profile_help() {
@@ -148,10 +170,13 @@ void add_profile_details(CLI::App& run, Options& options) {
     add_share(run, "--wrong-passwords", options.wrong_password_share,
               "login-storm: of the logins (0 to 1)")
         ->group("Profile");
-    add_share(run, "--verify", options.verify_share,
-              "of the messages fetched, how many are hashed and compared with what `seed` wrote "
-              "(0 to 1)")
-        ->capture_default_str()
+    run.add_option(
+           "--verify", options.verify_share,
+           "all or sample=1%: of the messages fetched, how many are hashed and compared with "
+           "what `seed` wrote (sample=1%)")
+        ->check(CLI::Range(0.0, 1.0))
+        ->transform(share_of_sample)
+        ->type_name("SHARE")
         ->group("Profile");
 }
 
@@ -173,9 +198,10 @@ void add_reports(CLI::App& run, Options& options) {
         run.add_option("--find-max", options.find_max, "search the highest rate these hold under")
             ->type_name("THRESHOLDS")
             ->group("Judgement");
-    run.add_option("--stages", options.stages, "runs at these shares of --rate: 0.8,1,1.2")
+    run.add_option("--stages", options.stages, "runs at these shares of --rate: 80%,100%,120%")
         ->delimiter(',')
         ->check(CLI::PositiveNumber)
+        ->transform(without_percent)
         ->excludes(find_max)
         ->group("Judgement");
 }

@@ -99,8 +99,8 @@ int judge(const Results& results, const std::vector<Threshold>& thresholds) {
     for (const Threshold& threshold : thresholds)
         bounds_errors |= threshold.figure == Threshold::Figure::errors;
     // Sessions of keep, noop and idle may be longer than the run.
-    const bool is_nothing = results.commands == 0 || results.fault_total() > 0;
-    if (results.sessions_ended == 0 && is_nothing && results.profile != "idle-anonymous") {
+    const bool is_silent = results.commands == 0 && !results.profile.starts_with("idle");
+    if (results.sessions_ended == 0 && (is_silent || results.fault_total() > 0)) {
         std::string why;
         for (const std::string& example : results.fault_examples)
             if (why.empty()) why = example;
