@@ -2,7 +2,6 @@
 /// What the readers of other servers' lists share: lines, fields, and a bounded list of what was
 /// wrong.
 
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -10,6 +9,8 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "base/decimal.h"
 
 namespace restante {
 
@@ -34,16 +35,6 @@ private:
     std::vector<ListComplaint> kept_;
     std::uint64_t total_ = 0;
 };
-
-/// Digits only, no sign, all of `text`.
-template <class Number>
-std::optional<Number> parse_decimal(std::string_view text) {
-    Number number = 0;
-    if (text.empty() || text.front() == '-') return std::nullopt;
-    const auto [after, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc{} || after != text.data() + text.size()) return std::nullopt;
-    return number;
-}
 
 /// Cuts `text` at its first `separator`: what precedes it is returned, what follows stays in
 /// `text`.

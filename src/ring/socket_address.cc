@@ -3,12 +3,12 @@
 #include <arpa/inet.h>
 
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstring>
 #include <optional>
 
 #include "base/assert.h"
+#include "base/decimal.h"
 #include "base/log.h"
 
 namespace restante {
@@ -51,15 +51,6 @@ bool read_host(int family, const std::string& host, void* target) {
     return host.find('\0') == std::string::npos && inet_pton(family, host.c_str(), target) == 1;
 }
 
-/// Decimal digits only, at most 65535.
-std::optional<std::uint16_t> parse_port(std::string_view digits) {
-    std::uint16_t port = 0;
-    const char* end = digits.data() + digits.size();
-    const auto [after, error] = std::from_chars(digits.data(), end, port);
-    if (error != std::errc{} || after != end) return std::nullopt;
-    return port;
-}
-
 const sockaddr_in& as_ipv4(const sockaddr_in6& storage) {
     return reinterpret_cast<const sockaddr_in&>(storage);
 }
@@ -69,7 +60,7 @@ const sockaddr_in& as_ipv4(const sockaddr_in6& storage) {
 std::expected<SocketAddress, std::string> SocketAddress::parse(std::string_view text) {
     const std::expected<HostAndPort, std::string> parts = split(text);
     if (!parts) return std::unexpected(parts.error());
-    const std::optional<std::uint16_t> port = parse_port(parts->port);
+    const std::optional<std::uint16_t> port = parse_decimal<std::uint16_t>(parts->port);
     if (!port) {
         return std::unexpected(quoted(text) + " has a bad port: it is a number from 0 to 65535");
     }

@@ -71,8 +71,8 @@ TEST_CASE("STAT is two numbers") {
     REQUIRE(stat.has_value());
     CHECK(stat->count == 2);
     CHECK(stat->octets == 320);
-    for (const char* bad : {"+OK", "+OK 2", "+OK two 320", "+OK 2 many", "-ERR 2 320",
-                            "+OK 99999999999 1"}) {
+    for (const char* bad :
+         {"+OK", "+OK 2", "+OK two 320", "+OK 2 many", "-ERR 2 320", "+OK 99999999999 1"}) {
         CAPTURE(bad);
         CHECK(!read_stat(bad));
     }

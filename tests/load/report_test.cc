@@ -144,7 +144,7 @@ TEST_CASE("the CSV reports are tables: every row has the columns of the first") 
 
 TEST_CASE("the CSV report has microseconds, exact to the nanosecond") {
     Results results = empty_results();
-    results.latencies[static_cast<std::size_t>(Step::stat)].corrected.record(1'500);
+    results.of(Step::stat).corrected.record(1'500);
     CHECK(lines_of(csv_report(results)).at(1) ==
           "stat,1,1.500,1.500,1.500,1.500,1.500,1.500,1.500,1.500,"
           "0.000,0.000,0.000,0.000,0.000,0.000,0.000,0.000");
@@ -175,7 +175,7 @@ TEST_CASE("the percentile distribution is the text HdrHistogram's plotter reads"
 
 TEST_CASE("a spectrum never falls, ends with the largest value, and is empty for no values") {
     const Results results = sample_results(2);
-    const auto& whole = results.latencies[static_cast<std::size_t>(Step::session)].corrected;
+    const auto& whole = results.of(Step::session).corrected;
     const std::vector<SpectrumPoint> points = percentile_spectrum(whole, 10);
     for (std::size_t i = 1; i < points.size(); ++i) {
         CHECK(points[i].percentile > points[i - 1].percentile);
@@ -186,6 +186,20 @@ TEST_CASE("a spectrum never falls, ends with the largest value, and is empty for
     CHECK(points.back().value == whole.max());
     CHECK(points.back().count == whole.count());
     CHECK(percentile_spectrum({}, 10).empty());
+}
+
+TEST_CASE("a latency is counted in the bucket that its percentile is read from") {
+    for (const std::uint64_t nanoseconds :
+         {0ULL, 999ULL, 1'000ULL, 1'500ULL, 310'000ULL, 1'024'000ULL, 59'000'000'000ULL}) {
+        LatencyBuckets buckets{};
+        count_latency(buckets, nanoseconds);
+        const double exact = std::max(static_cast<double>(nanoseconds) / 1e3, 1.0);
+        CHECK(bucket_percentile(buckets, 50) >= exact * 0.9999);
+        CHECK(bucket_percentile(buckets, 50) <= exact * 1.19);
+    }
+    LatencyBuckets longest{};
+    count_latency(longest, UINT64_MAX);
+    CHECK(longest.back() == 1);
 }
 
 TEST_CASE("a percentile of an interval's buckets lies in the bucket that holds it") {
@@ -225,6 +239,20 @@ TEST_CASE("the summary says when the generator, not the server, was the limit") 
     CHECK(has(text, "this is no result. Lower --rate"));
     CHECK(has(text, "No step was measured."));
     CHECK(has(text, "No session ended well: there is no result."));
+}
+
+TEST_CASE("that no session ended well is no failure where they last or are longer than the run") {
+    Results results = empty_results();
+    CHECK(has_no_result(results));
+    results.commands = 1;
+    CHECK_FALSE(has_no_result(results));
+    results.commands = 0;
+    results.profile = "idle";
+    CHECK_FALSE(has_no_result(results));
+    results.fault_counts[static_cast<std::size_t>(Fault::closed)] = 1;
+    CHECK(has_no_result(results));
+    results.sessions_ended = 1;
+    CHECK_FALSE(has_no_result(results));
 }
 
 TEST_CASE("the summary of the closed model says what its latency hides, and has it once") {

@@ -51,11 +51,11 @@ void count_steps(Results& results, const Session& session, Random& random) {
     const double taken = session.ended - session.began;
     for (const Step step : steps_of_session) {
         const double part = taken * (step == Step::auth ? 0.4 : 0.1) * (0.8 + 0.4 * random.unit());
-        Latencies& latencies = results.latencies[static_cast<std::size_t>(step)];
+        Latencies& latencies = results.of(step);
         latencies.corrected.record(nanoseconds(step == Step::connect ? wait + part : part));
         latencies.uncorrected.record(nanoseconds(part));
     }
-    Latencies& whole = results.latencies[static_cast<std::size_t>(Step::session)];
+    Latencies& whole = results.of(Step::session);
     whole.corrected.record(nanoseconds(session.ended - session.due));
     whole.uncorrected.record(nanoseconds(taken));
 }
@@ -70,8 +70,7 @@ void count_in_intervals(Results& results, const Session& session) {
     const auto last_second = static_cast<std::size_t>(session.ended);
     for (auto second = static_cast<std::size_t>(session.began); second < last_second; ++second)
         if (second < run_seconds) results.intervals[second].in_flight++;
-    const double bucket = std::floor(4 * std::log2((session.ended - session.due) * 1e6));
-    at(session.ended).latency_buckets[static_cast<std::size_t>(std::clamp(bucket, 0.0, 127.0))]++;
+    count_latency(at(session.ended).latency_buckets, nanoseconds(session.ended - session.due));
 }
 
 void count_fault(Results& results, Fault fault, std::size_t second, std::string_view example) {

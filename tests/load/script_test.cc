@@ -43,8 +43,7 @@ TEST_CASE("each profile says what its name means") {
     CHECK(played("drain", options, 2) ==
           login + "STAT\r\nLIST\r\nUIDL\r\nRETR 1\r\nRETR 2\r\nQUIT\r\n");
     CHECK(played("top", options, 2) == login + "STAT\r\nLIST\r\nTOP 1 5\r\nTOP 2 5\r\nQUIT\r\n");
-    CHECK(played("keep", options, 2) ==
-          login + "LIST\r\nRETR 1\r\nRETR 2\r\nRETR 1\r\nQUIT\r\n");
+    CHECK(played("keep", options, 2) == login + "LIST\r\nRETR 1\r\nRETR 2\r\nRETR 1\r\nQUIT\r\n");
     CHECK(played("noop", options, 2) == login + "NOOP\r\nNOOP\r\nNOOP\r\nQUIT\r\n");
     CHECK(played("idle", options, 2) == login + "(hold)\r\nQUIT\r\n");
     CHECK(played("idle-anonymous", options, 2) == "(hold)\r\nQUIT\r\n");
@@ -54,6 +53,15 @@ TEST_CASE("each profile says what its name means") {
     CHECK(played("specmail2001", options, 1) ==
           login + "STAT\r\nLIST\r\nUIDL\r\nRETR 1\r\nDELE 1\r\nQUIT\r\n");
     CHECK(played("specmail2001", options, 0) == login + "STAT\r\nQUIT\r\n");
+}
+
+TEST_CASE("what only some profiles are is theirs alone") {
+    for (const Profile& profile : profiles()) {
+        CAPTURE(profile.name);
+        CHECK(profile.holds() == profile.name.starts_with("idle"));
+        CHECK(profile.is_specmail == (profile.name == "specmail2001"));
+        CHECK(profile.pauses_reading == (profile.name == "slow"));
+    }
 }
 
 TEST_CASE("with --delete each message is deleted after it was fetched") {

@@ -146,6 +146,25 @@ TEST_CASE("S= is the file's size and W= the wire's, in cur with a flag") {
     }
 }
 
+TEST_CASE(
+    "names are as a mail server's: no two are alike, and seconds and microseconds do not "
+    "count alike") {
+    SeedWorld world;
+    world.options.user_count = 1;
+    world.options.counts = Distribution::constant(1'000);
+    world.options.sizes = Distribution::constant(256);
+    REQUIRE(try_seed(world.options));
+    std::set<std::uint64_t> differences;
+    const auto files = files_of(world.mail());
+    CHECK(files.size() == 1'000);
+    for (const auto& [path, text] : files) {
+        const std::string name = fs::path(path).filename();
+        CHECK(name.size() == std::string("1672531200.M000000R1.pop3load").size());
+        differences.insert(std::stoull(name) - std::stoull(name.substr(name.find('M') + 1)));
+    }
+    CHECK(differences.size() == 1'000);
+}
+
 TEST_CASE("wire-ready files have CRLF and no line that begins with a dot") {
     SeedWorld world;
     world.options.sizes = Distribution::constant(5'000);

@@ -15,8 +15,8 @@ Results measured() {
     results.sessions_begun = 1002;
     results.sessions_ended = 1000;
     results.fault_counts[static_cast<std::size_t>(Fault::closed)] = 2;
-    Latencies& session = results.latencies[static_cast<std::size_t>(Step::session)];
-    Latencies& stat = results.latencies[static_cast<std::size_t>(Step::stat)];
+    Latencies& session = results.of(Step::session);
+    Latencies& stat = results.of(Step::stat);
     for (std::uint64_t i = 1; i <= 1000; ++i) {
         session.corrected.record(i * 1'000'000);
         session.uncorrected.record(1000);

@@ -4,8 +4,14 @@ import socket
 import subprocess
 import time
 
-from false_server import FalseServer
+from false_server import FalseServer, Session
 from load_program import LoadCase, pop3load
+
+
+class SlowLogin(Session):
+    def do_pass(self, password):
+        time.sleep(1)
+        super().do_pass(password)
 
 
 class LoadTruthTest(LoadCase):
@@ -97,6 +103,25 @@ class LoadTruthTest(LoadCase):
         late = session["corrected"]["p90_us"]
         self.assertGreater(late, 100e3)
         self.assertLess(session["uncorrected"]["p90_us"], late / 2)
+
+    def test_who_logs_in_after_the_end_only_to_stay_leaves_again(self):
+        with FalseServer() as server:
+            server.RequestHandlerClass = SlowLogin
+            _, report = self.run_load(server.port, "--profile", "idle", expect=0)
+        self.assertEqual(report.faults, {})
+
+    def test_the_live_view_is_plain_lines_with_the_faults_by_kind(self):
+        with FalseServer("refuse login") as server:
+            done = subprocess.run(
+                pop3load("run", "--port", str(server.port), "--connections", "1", "--think", "50ms",
+                         "--duration", "3s", "--warm-up", "100ms", "--threads", "1"),
+                capture_output=True, text=True, timeout=60, check=False)
+        lines = done.stderr.splitlines()
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(lines[0], r"^\d+ s  0/s  in flight \d+  p50 -  .* faults?.*  warm-up$")
+        self.assertRegex(lines[3], r"^\d+ s  0/s  in flight \d+  p50 -  .* faults: login_refused "
+                                   r"[\d,]+  last sessions end$")
+        self.assertNotIn("\x1b", done.stderr)
 
     def test_what_it_cannot_do_is_a_sentence(self):
         for arguments, said in [

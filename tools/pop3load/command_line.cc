@@ -6,16 +6,16 @@
 #include <cstdio>
 #include <exception>
 #include <expected>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
 
+#include "exit_codes.h"
 #include "load_command.h"
 #include "options.h"
 #include "script.h"
 #include "seed.h"
+#include "text_file.h"
 
 namespace pop3load {
 namespace {
@@ -216,21 +216,16 @@ void add_run_command(CLI::App& app, Options& options, int& exit_code) {
     run->footer(profile_help() +
                 "\nExit: 0 held, 1 a wrong answer or a threshold, 2 usage, 4 the generator fell "
                 "behind.");
-    run->callback([&] {
-        if (find_profile(options.profile) == nullptr)
-            throw CLI::ValidationError("--profile", "no profile " + options.profile);
-        exit_code = load_command(options);
-    });
+    run->callback([&] { exit_code = load_command(options); });
 }
 
 /// --messages and --sizes: a number, or a file of "VALUE WEIGHT" lines.
 Distribution read_distribution(const std::string& option, const std::string& text) {
     std::uint64_t value = 0;
     if (CLI::detail::lexical_cast(text, value)) return Distribution::constant(value);
-    std::ifstream file(text);
-    if (!file) throw CLI::ValidationError(option, "neither a number nor a file: " + text);
-    const std::string content{std::istreambuf_iterator<char>(file), {}};
-    std::expected<Distribution, std::string> parsed = Distribution::parse(content);
+    const std::expected<std::string, std::string> content = read_text_file(text);
+    if (!content) throw CLI::ValidationError(option, "neither a number nor a file: " + text);
+    std::expected<Distribution, std::string> parsed = Distribution::parse(*content);
     if (!parsed) throw CLI::ValidationError(option, text + ": " + parsed.error());
     return *parsed;
 }

@@ -3,7 +3,7 @@
 
 namespace pop3load {
 
-/// Runs what `argv` asks for; the exit code (load_command.h).
+/// Runs what `argv` asks for; the exit code (exit_codes.h).
 int run_command_line(int argc, char** argv);
 
 }  // namespace pop3load

@@ -43,6 +43,8 @@ struct FreeSession {
 class TlsClient {
 public:
     TlsClient();
+    TlsClient(const TlsClient&) = delete;  // OpenSSL knows where it is
+    TlsClient& operator=(const TlsClient&) = delete;
     SSL_CTX* context() const { return context_.get(); }
     ssl_session_st* resumable() const { return session_.get(); }
 
@@ -78,7 +80,6 @@ public:
     void begin_tls(const TlsClient& client, bool resume);
     /// A value once the handshake is done.
     std::expected<void, Wait> handshake();
-    bool has_tls() const { return tls_ != nullptr; }
 
     /// Octets into `target`, at least 1.
     std::expected<std::size_t, Wait> receive(std::span<char> target);

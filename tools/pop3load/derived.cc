@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "script.h"
+
 namespace pop3load {
 
 double rate_reached(const Results& results) {
@@ -23,6 +25,13 @@ std::uint64_t wrong_answers(const Results& results) {
     return total;
 }
 
+bool has_no_result(const Results& results) {
+    if (results.sessions_ended > 0) return false;
+    const Profile* profile = find_profile(results.profile);
+    const bool may_be_silent = profile != nullptr && profile->holds();
+    return results.fault_total() > 0 || (results.commands == 0 && !may_be_silent);
+}
+
 double generator_cpu_share(const Results& results) {
     const double available = results.seconds * results.threads;
     return available <= 0 ? 0 : results.generator_cpu_seconds / available;
@@ -31,22 +40,6 @@ double generator_cpu_share(const Results& results) {
 std::optional<double> server_microseconds_per(const Results& results, std::uint64_t units) {
     if (!results.server || units == 0) return std::nullopt;
     return results.server->cpu_seconds * 1e6 / static_cast<double>(units);
-}
-
-double bucket_percentile(const LatencyBuckets& buckets, double percentile) {
-    std::uint64_t total = 0;
-    for (const std::uint32_t count : buckets) total += count;
-    const double wanted = std::max(1.0, static_cast<double>(total) * percentile / 100);
-    double before = 0;
-    for (std::size_t bucket = 0; bucket < buckets.size(); ++bucket) {
-        const double count = buckets[bucket];
-        if (count > 0 && before + count >= wanted) {
-            const double place = (wanted - before) / count;
-            return std::exp2((static_cast<double>(bucket) + place) / 4);
-        }
-        before += count;
-    }
-    return 0;
 }
 
 std::vector<SpectrumPoint> percentile_spectrum(const restante::Histogram& histogram,

@@ -1,7 +1,6 @@
 #pragma once
 /// Figures that follow from what a run measured; the reports and the thresholds share them.
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -20,18 +19,16 @@ double fault_share(const Results& results);
 /// Faults that are wrong answers: one fails the run.
 std::uint64_t wrong_answers(const Results& results);
 
+/// Whether no session ended well and that is a failure: there were faults, or nothing was even
+/// said. (Sessions of keep and noop may be longer than the run; those that hold are silent.)
+bool has_no_result(const Results& results);
+
 /// Of the processor time its threads could have had, what the generator used: 0 to 1.
 double generator_cpu_share(const Results& results);
 
 /// The server's processor time for each of `units`, microseconds. Nothing without a server to
 /// watch, or when there were none.
 std::optional<double> server_microseconds_per(const Results& results, std::uint64_t units);
-
-using LatencyBuckets = std::array<std::uint32_t, 128>;  ///< as in Interval
-
-/// Microseconds, as exact as the buckets are (19 %): the place within the bucket is assumed. 0 when
-/// they are empty.
-double bucket_percentile(const LatencyBuckets& buckets, double percentile);
 
 /// A point of the percentile spectrum: `count` values, this share of all, are at most `value`.
 struct SpectrumPoint {

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/assert.h"
+#include "base/decimal.h"
 
 namespace pop3load {
 namespace {
@@ -24,12 +25,14 @@ std::string_view take_word(std::string_view& text) {
     return word;
 }
 
-template <typename Number>
-std::optional<Number> number_of(std::string_view word) {
-    Number number{};
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
-    if (error != std::errc() || end != word.data() + word.size()) return std::nullopt;
-    return number;
+/// Finite and above 0, all of `word`.
+std::optional<double> weight_of(std::string_view word) {
+    double weight = 0;
+    const char* end = word.data() + word.size();
+    const auto [after, error] = std::from_chars(word.data(), end, weight);
+    if (error != std::errc() || after != end || !std::isfinite(weight) || weight <= 0)
+        return std::nullopt;
+    return weight;
 }
 
 /// `line` has no comment and is not blank. The error lacks its place.
@@ -39,12 +42,12 @@ std::expected<Distribution::Row, std::string> parse_row(std::string_view line) {
     if (weight_word.empty() || !line.empty()) {
         return std::unexpected("a line is a value and a weight, such as \"3000 20.59\"");
     }
-    const auto value = number_of<std::uint64_t>(value_word);
+    const auto value = restante::parse_decimal<std::uint64_t>(value_word);
     if (!value) {
         return std::unexpected(fmt::format("the value \"{}\" is not a whole number", value_word));
     }
-    const auto weight = number_of<double>(weight_word);
-    if (!weight || !std::isfinite(*weight) || *weight <= 0) {
+    const auto weight = weight_of(weight_word);
+    if (!weight) {
         return std::unexpected(
             fmt::format("the weight \"{}\" is not a number above 0", weight_word));
     }

@@ -4,20 +4,11 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <charconv>
+
+#include "base/decimal.h"
 
 namespace pop3load {
 namespace {
-
-/// Takes a number from the front of `text`.
-std::optional<std::uint64_t> take_number(std::string_view& text) {
-    std::uint64_t number = 0;
-    const char* const end = text.data() + text.size();
-    const auto [rest, error] = std::from_chars(text.data(), end, number);
-    if (error != std::errc()) return std::nullopt;
-    text.remove_prefix(static_cast<std::size_t>(rest - text.data()));
-    return number;
-}
 
 Finding unreadable(std::size_t line) {
     return {Fault::malformed_answer, fmt::format("line {} of a listing", line)};
@@ -32,7 +23,7 @@ std::expected<void, Finding> read_lines(std::string_view lines, std::vector<List
     while (!lines.empty()) {
         std::string_view line = lines.substr(0, lines.find("\r\n"));
         lines.remove_prefix(std::min(lines.size(), line.size() + 2));
-        const std::optional<std::uint64_t> number = take_number(line);
+        const std::optional<std::uint64_t> number = restante::take_decimal<std::uint64_t>(line);
         if (number != ++count || !line.starts_with(' ')) return std::unexpected(unreadable(count));
         line.remove_prefix(1);
         if (sets_count) messages.emplace_back();
@@ -51,7 +42,7 @@ bool is_before(const Listed& first, const Listed& second) { return first.id_hash
 
 std::expected<void, Finding> read_list(std::string_view lines, std::vector<Listed>& messages) {
     return read_lines(lines, messages, [](Listed& message, std::string_view line) {
-        const std::optional<std::uint64_t> octets = take_number(line);
+        const std::optional<std::uint64_t> octets = restante::take_decimal<std::uint64_t>(line);
         message.octets = octets.value_or(0);
         return octets.has_value();
     });
@@ -67,10 +58,10 @@ std::expected<void, Finding> read_uidl(std::string_view lines, std::vector<Liste
 std::optional<Stat> read_stat(std::string_view status) {
     if (!status.starts_with("+OK ")) return std::nullopt;
     status.remove_prefix(4);
-    const std::optional<std::uint64_t> count = take_number(status);
+    const std::optional<std::uint64_t> count = restante::take_decimal<std::uint64_t>(status);
     if (!count || *count > UINT32_MAX || !status.starts_with(' ')) return std::nullopt;
     status.remove_prefix(1);
-    const std::optional<std::uint64_t> octets = take_number(status);
+    const std::optional<std::uint64_t> octets = restante::take_decimal<std::uint64_t>(status);
     if (!octets) return std::nullopt;
     return Stat{static_cast<std::uint32_t>(*count), *octets};
 }

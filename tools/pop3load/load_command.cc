@@ -2,23 +2,25 @@
 
 #include <fmt/format.h>
 #include <signal.h>
-#include <sys/resource.h>
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
+#include <expected>
 #include <optional>
 #include <string>
 
+#include "base/descriptor_limit.h"
+#include "derived.h"
+#include "ending_signals.h"
+#include "exit_codes.h"
 #include "report_csv.h"
 #include "report_hgrm.h"
 #include "report_html.h"
 #include "report_json.h"
 #include "report_text.h"
 #include "run.h"
+#include "script.h"
 #include "search.h"
-#include "users.h"
+#include "text_file.h"
 
 namespace pop3load {
 namespace {
@@ -32,17 +34,13 @@ int fail(const std::string& sentence) {
 }
 
 bool write_file(const std::string& path, const std::string& text) {
-    std::ofstream file(path, std::ios::binary);
-    file << text;
-    file.close();
-    if (file) return true;
-    fail(fmt::format("cannot write {}: {}", path, ::strerrordesc_np(errno)));
-    return false;
+    const std::expected<void, std::string> written = write_text_file(path, text);
+    if (!written) fail(fmt::format("cannot write {}: {}", path, written.error()));
+    return written.has_value();
 }
 
 bool write_reports(const Options& options, const Results& results) {
-    const restante::Histogram& latency =
-        results.latencies[static_cast<std::size_t>(Step::session)].corrected;
+    const restante::Histogram& latency = results.of(Step::session).corrected;
     const bool json =
         options.json_path.empty() || write_file(options.json_path, json_report(results));
     const bool csv = options.csv_path.empty() ||
@@ -59,7 +57,8 @@ bool write_reports(const Options& options, const Results& results) {
 /// message (5 s and a second for 3,000 octets) is not made use of.
 std::vector<Threshold> specmail_thresholds(const Results& results) {
     std::vector<Threshold> thresholds;
-    if (results.profile != "specmail2001") return thresholds;
+    const Profile* profile = find_profile(results.profile);
+    if (profile == nullptr || !profile->is_specmail) return thresholds;
     for (std::size_t i = 0; i < steps; ++i) {
         const auto step = static_cast<Step>(i);
         if (step == Step::session || results.latencies[i].corrected.count() == 0) continue;
@@ -87,7 +86,7 @@ int check(const std::vector<Threshold>& thresholds, const Results& results) {
 int judge(const Results& results, const std::vector<Threshold>& thresholds) {
     if (results.fell_behind) {
         fail("the generator fell behind, so this measured the generator: " +
-             results.fell_behind_cause);
+             results.fell_behind_cause + "; lower --rate, raise --threads, or use another machine");
         return exit_fell_behind;
     }
     for (std::size_t i = 0; i < faults; ++i) {
@@ -98,9 +97,7 @@ int judge(const Results& results, const std::vector<Threshold>& thresholds) {
     bool bounds_errors = false;
     for (const Threshold& threshold : thresholds)
         bounds_errors |= threshold.figure == Threshold::Figure::errors;
-    // Sessions of keep, noop and idle may be longer than the run.
-    const bool is_silent = results.commands == 0 && !results.profile.starts_with("idle");
-    if (results.sessions_ended == 0 && (is_silent || results.fault_total() > 0)) {
+    if (has_no_result(results)) {
         std::string why;
         for (const std::string& example : results.fault_examples)
             if (why.empty()) why = example;
@@ -128,28 +125,13 @@ std::optional<std::vector<Threshold>> thresholds_of(const std::vector<std::strin
     return all;
 }
 
-/// What ends a run is blocked here and so in every thread: run_load() waits for it. SIGPIPE:
-/// OpenSSL writes to sockets that were closed.
-void prepare_process() {
-    ::signal(SIGPIPE, SIG_IGN);
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    ::sigprocmask(SIG_BLOCK, &signals, nullptr);
-    rlimit descriptors{};
-    if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0) {
-        descriptors.rlim_cur = descriptors.rlim_max;
-        ::setrlimit(RLIMIT_NOFILE, &descriptors);
-    }
-}
-
-int several(const Options& options, double rate, const std::vector<Threshold>& thresholds) {
+int several(const Setting& setting, double rate, const std::vector<Threshold>& thresholds) {
     bool was_interrupted = false;
+    const Options& options = setting.options;
     const bool searches = !options.find_max.empty();
     const std::expected<std::vector<Stage>, std::string> stages =
-        searches ? find_max_rate(options, thresholds, was_interrupted)
-                 : run_stages(options, rate, thresholds, was_interrupted);
+        searches ? find_max_rate(setting, thresholds, was_interrupted)
+                 : run_stages(setting, rate, thresholds, was_interrupted);
     if (!stages) return fail(stages.error());
     std::fputs(stages_report(*stages).c_str(), stdout);
     const Stage* chosen = nullptr;  // the highest that holds; of stages, the last
@@ -167,43 +149,45 @@ int several(const Options& options, double rate, const std::vector<Threshold>& t
     return exit_ok;
 }
 
-int single(const Options& options, const Load& load, const std::vector<Threshold>& thresholds) {
+int single(const Setting& setting, const Load& load, const std::vector<Threshold>& thresholds) {
     bool was_interrupted = false;
-    const std::expected<Results, std::string> results = run_load(options, load, was_interrupted);
+    const std::expected<Results, std::string> results = run_load(setting, load, was_interrupted);
     if (!results) return fail(results.error());
     std::fputs(text_report(*results).c_str(), stdout);
-    if (!write_reports(options, *results)) return exit_failed;
+    if (!write_reports(setting.options, *results)) return exit_failed;
     return was_interrupted ? exit_interrupted : judge(*results, thresholds);
 }
 
 }  // namespace
 
 int load_command(const Options& options) {
-    prepare_process();
+    const HeldSignals held;
+    ::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to sockets that were closed
+    restante::raise_descriptor_limit();
     std::vector<std::string> texts = options.thresholds;
     if (!options.find_max.empty()) texts.push_back(options.find_max);
     const std::optional<std::vector<Threshold>> thresholds = thresholds_of(texts);
     if (!thresholds) return exit_usage;
-    const std::expected<Users, std::string> users = Users::from(options);
-    if (!users) {
-        fail(users.error());
+    const std::expected<Setting, std::string> setting = Setting::from(options);
+    if (!setting) {
+        fail(setting.error());
         return exit_usage;
     }
-    const double rate = options.rate.value_or(natural_rate(options.profile, users->count()));
+    const double rate = options.rate.value_or(setting->natural_rate());
     if (!options.find_max.empty() || !options.stages.empty()) {
         if (options.find_max.empty() && rate == 0) {
             fail("--stages are shares of --rate");
             return exit_usage;
         }
-        return several(options, rate, *thresholds);
+        return several(*setting, rate, *thresholds);
     }
     if (options.connections)
-        return single(options, {.rate = 0, .connections = *options.connections}, *thresholds);
+        return single(*setting, {.rate = 0, .connections = *options.connections}, *thresholds);
     if (rate == 0) {
         fail("say --rate SESSIONS (a second; open model) or --connections N (closed model)");
         return exit_usage;
     }
-    return single(options, {.rate = rate, .connections = 0}, *thresholds);
+    return single(*setting, {.rate = rate, .connections = 0}, *thresholds);
 }
 
 }  // namespace pop3load

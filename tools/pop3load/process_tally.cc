@@ -5,14 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <sstream>
 #include <vector>
 
+#include "base/decimal.h"
 #include "server_usage.h"
+#include "text_file.h"
 
 namespace pop3load {
 namespace {
@@ -28,15 +28,8 @@ struct ProcessStat {
     std::uint64_t start_ticks;
 };
 
-std::optional<std::string> read_file(const std::string& path) {
-    std::ifstream file(path);
-    std::ostringstream text;
-    if (!file || !(text << file.rdbuf())) return std::nullopt;
-    return std::move(text).str();
-}
-
 std::optional<ProcessStat> read_stat(const std::string& folder) {
-    const std::optional<std::string> text = read_file(folder + "/stat");
+    const auto text = read_text_file(folder + "/stat");
     // The second field is a name in parentheses, which may hold blanks and parentheses.
     const std::size_t name_end = text ? text->rfind(')') : std::string::npos;
     if (name_end == std::string::npos) return std::nullopt;
@@ -72,13 +65,10 @@ double own_seconds(int pid, const ProcessStat& stat) {
 /// The number after "KEY:" at the beginning of a line.
 std::optional<std::uint64_t> number_after(const std::string& text, std::string_view key) {
     for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
-        const std::string_view line = std::string_view(text).substr(at);
+        std::string_view line = std::string_view(text).substr(at);
         if (line.starts_with(key)) {
-            const std::size_t digits = text.find_first_of("0123456789", at + key.size());
-            if (digits == std::string::npos) return std::nullopt;
-            std::uint64_t number = 0;
-            std::from_chars(text.data() + digits, text.data() + text.size(), number);
-            return number;
+            line.remove_prefix(std::min(line.find_first_of("0123456789"), line.size()));
+            return restante::take_decimal<std::uint64_t>(line);
         }
         if (text.find('\n', at) == std::string::npos) break;
     }
@@ -92,9 +82,8 @@ std::vector<int> numbers_in(const std::string& folder) {
     for (std::filesystem::directory_iterator at(folder, gone), end; !gone && at != end;
          at.increment(gone)) {
         const std::string name = at->path().filename().string();
-        int number = 0;
-        const auto [after, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-        if (error == std::errc() && after == name.data() + name.size()) numbers.push_back(number);
+        const std::optional<unsigned> number = restante::parse_decimal<unsigned>(name);
+        if (number) numbers.push_back(static_cast<int>(*number));
     }
     return numbers;
 }
@@ -170,7 +159,7 @@ void ProcessTally::sample_switches(const std::vector<int>& pids, UsageSample& sa
 void ProcessTally::visit_threads(int pid, std::set<int>& threads_seen) {
     const std::string folder = fmt::format("{}/{}/task", proc_, pid);
     for (const int thread : numbers_in(folder)) {
-        const auto status = read_file(fmt::format("{}/{}/status", folder, thread));
+        const auto status = read_text_file(fmt::format("{}/{}/status", folder, thread));
         if (!status) continue;
         const auto voluntary = number_after(*status, "voluntary_ctxt_switches:");
         const auto involuntary = number_after(*status, "nonvoluntary_ctxt_switches:");
@@ -203,15 +192,15 @@ void ProcessTally::add_switches(const std::set<int>& threads_seen, UsageSample& 
 std::uint64_t ProcessTally::memory_of(int pid) {
     const std::string folder = fmt::format("{}/{}", proc_, pid);
     if (is_pss_) {
-        const auto rollup = read_file(folder + "/smaps_rollup");
+        const auto rollup = read_text_file(folder + "/smaps_rollup");
         const auto kibibytes = rollup ? number_after(*rollup, "Pss:") : std::nullopt;
         if (kibibytes) return *kibibytes * 1024;
         // One that just ended has no PSS either; only where the process is there is it forbidden.
-        const auto statm = read_file(folder + "/statm");
+        const auto statm = read_text_file(folder + "/statm");
         if (!statm || statm->starts_with("0 ")) return 0;
         is_pss_ = false;
     }
-    std::istringstream statm(read_file(folder + "/statm").value_or(""));
+    std::istringstream statm(read_text_file(folder + "/statm").value_or(""));
     std::uint64_t total_pages = 0, resident_pages = 0;
     statm >> total_pages >> resident_pages;
     return resident_pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));

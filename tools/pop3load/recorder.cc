@@ -3,7 +3,6 @@
 #include <time.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace pop3load {
@@ -13,13 +12,6 @@ using restante::Duration;
 
 std::uint64_t nanoseconds(Duration duration) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0));
-}
-
-/// Four buckets an octave, from a microsecond on.
-std::size_t latency_bucket(Duration latency, std::size_t buckets) {
-    const double microseconds = static_cast<double>(nanoseconds(latency)) / 1000;
-    if (microseconds <= 1) return 0;
-    return std::min(static_cast<std::size_t>(4 * std::log2(microseconds)), buckets - 1);
 }
 
 }  // namespace
@@ -32,13 +24,13 @@ Instant clock_now() {
 
 void Recorder::step(Step step, Instant intended, Instant begun, Instant now) {
     if (!window_.contains(intended)) return;
-    Latencies& latencies = results_.latencies[static_cast<std::size_t>(step)];
+    Latencies& latencies = results_.of(step);
     latencies.corrected.record(nanoseconds(now - intended));
     latencies.uncorrected.record(nanoseconds(now - begun));
 }
 
 void Recorder::arrival(Instant intended) {
-    if (!counts(intended)) return;
+    if (!window_.contains(intended)) return;
     ++results_.sessions_begun;
     ++current_.arrivals;
 }
@@ -49,10 +41,10 @@ void Recorder::lag(Instant due, Instant now) {
 
 void Recorder::session_ended(Instant intended, Instant begun, Instant now) {
     step(Step::session, intended, begun, now);
-    if (!counts(now)) return;
+    if (!window_.contains(now)) return;
     ++results_.sessions_ended;
     ++current_.ended;
-    ++current_.latency_buckets[latency_bucket(now - intended, current_.latency_buckets.size())];
+    count_latency(current_.latency_buckets, nanoseconds(now - intended));
 }
 
 // After the window too: those are sessions of it. And a wrong answer is wrong at any time.
@@ -61,24 +53,26 @@ void Recorder::fault(Fault fault, const std::string& example, Instant now) {
     const auto kind = static_cast<std::size_t>(fault);
     ++results_.fault_counts[kind];
     if (results_.fault_examples[kind].empty()) results_.fault_examples[kind] = example;
-    if (counts(now)) ++current_.faults;
+    if (window_.contains(now)) ++current_.faults;
 }
 
 void Recorder::command(Instant now) {
-    if (counts(now)) ++results_.commands;
+    if (window_.contains(now)) ++results_.commands;
 }
 
 void Recorder::message(Instant now) {
-    if (counts(now)) ++results_.messages;
+    if (window_.contains(now)) ++results_.messages;
 }
 
 void Recorder::received(std::size_t octets, Instant now) {
-    if (!counts(now)) return;
+    if (!window_.contains(now)) return;
     results_.octets += octets;
     current_.octets += octets;
 }
 
 void Recorder::publish(Instant now, std::uint32_t in_flight) {
+    const std::lock_guard guard(mutex_);
+    published_.fault_counts = results_.fault_counts;
     if (now < window_.begin) return;
     const Instant until = std::min(now, window_.end);
     const auto seconds =
@@ -86,14 +80,13 @@ void Recorder::publish(Instant now, std::uint32_t in_flight) {
     while (interval_ < seconds) {
         current_.in_flight = in_flight;
         ++interval_;
-        const std::lock_guard guard(mutex_);
-        published_.push_back(std::exchange(current_, {}));
+        published_.intervals.push_back(std::exchange(current_, {}));
     }
 }
 
-std::vector<Interval> Recorder::take_intervals() {
+Recorder::Published Recorder::take_published() {
     const std::lock_guard guard(mutex_);
-    return std::exchange(published_, {});
+    return {std::exchange(published_.intervals, {}), published_.fault_counts};
 }
 
 }  // namespace pop3load

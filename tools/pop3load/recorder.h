@@ -23,7 +23,7 @@ struct Window {
     bool contains(Instant when) const { return when >= begin && when < end; }
 };
 
-/// One thread's own, but for take_intervals(). What begins outside of the window leaves no latency,
+/// One thread's own, but for take_published(). What begins outside of the window leaves no latency,
 /// what happens outside of it is not counted.
 class Recorder {
 public:
@@ -41,22 +41,24 @@ public:
     void body_verified() { ++results_.bodies_verified; }
     void received(std::size_t octets, Instant now);
 
+    struct Published {
+        std::vector<Interval> intervals;  ///< since it was taken before
+        FaultCounts fault_counts{};       ///< as results() has them
+    };
     /// Publishes what is over by `now`. To be called at least once a second.
     void publish(Instant now, std::uint32_t in_flight);
-    /// The intervals published since the last call; by any thread.
-    std::vector<Interval> take_intervals();
+    /// What was published; by any thread.
+    Published take_published();
     /// Once the thread has ended.
     const Results& results() const { return results_; }
 
 private:
-    bool counts(Instant now) const { return window_.contains(now); }
-
     const Window window_;
     Results results_;
     Interval current_;
     std::uint64_t interval_ = 0;  // which second of the window `current_` is
     std::mutex mutex_;
-    std::vector<Interval> published_;
+    Published published_;
 };
 
 }  // namespace pop3load

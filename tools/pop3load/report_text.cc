@@ -121,9 +121,7 @@ std::string verdict(const Results& results) {
     if (const std::uint64_t wrong = wrong_answers(results); wrong > 0)
         text += fmt::format("\nThe server answered wrongly in {} session{}: the run fails.\n",
                             count_text(wrong), wrong == 1 ? "" : "s");
-    const bool is_silent = results.commands == 0 && !results.profile.starts_with("idle");
-    if (results.sessions_ended == 0 && (is_silent || results.fault_total() > 0))
-        text += "\nNo session ended well: there is no result.\n";
+    if (has_no_result(results)) text += "\nNo session ended well: there is no result.\n";
     if (results.fell_behind)
         text += fmt::format(
             "\nThe generator fell behind: {}\nIt, not the server, was the limit, so this is no "

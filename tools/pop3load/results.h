@@ -2,12 +2,14 @@
 /// What a run measured: filled by the threads, merged, then only read by the reports.
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/histogram.h"
+#include "latency_buckets.h"
 #include "steps.h"
 
 namespace pop3load {
@@ -27,9 +29,8 @@ struct Interval {
     std::uint64_t faults = 0;
     std::uint64_t octets = 0;     ///< received
     std::uint32_t in_flight = 0;  ///< sessions, at its end
-    /// Sessions that ended in it, by corrected whole-session latency: bucket b counts those from
-    /// 2^(b/4) to 2^((b+1)/4) microseconds.
-    std::array<std::uint32_t, 128> latency_buckets{};
+    /// Sessions that ended well in it, by corrected whole-session latency.
+    LatencyBuckets latency_buckets{};
     double server_cpu_seconds = 0;           ///< used in it; with a server to watch
     std::uint64_t server_memory_octets = 0;  ///< at its end
 };
@@ -66,7 +67,7 @@ struct Results {
     std::uint64_t messages = 0;  ///< fetched whole
     std::uint64_t octets = 0;    ///< received
     std::uint64_t bodies_verified = 0;
-    std::array<std::uint64_t, faults> fault_counts{};
+    FaultCounts fault_counts{};
     /// The first fault of each kind in the words of the check that found it; empty: none.
     std::array<std::string, faults> fault_examples{};
     std::array<Latencies, steps> latencies{};
@@ -80,6 +81,8 @@ struct Results {
     std::string fell_behind_cause;
     std::optional<ServerUsage> server;
 
+    Latencies& of(Step step) { return latencies[static_cast<std::size_t>(step)]; }
+    const Latencies& of(Step step) const { return latencies[static_cast<std::size_t>(step)]; }
     std::uint64_t fault_total() const {
         std::uint64_t total = 0;
         for (const std::uint64_t count : fault_counts) total += count;

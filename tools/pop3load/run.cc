@@ -1,15 +1,13 @@
 #include "run.h"
 
 #include <fmt/format.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <time.h>
 
 #include <algorithm>
 #include <ctime>
 #include <memory>
 #include <thread>
 
+#include "ending_signals.h"
 #include "server_usage.h"
 #include "terminal.h"
 #include "worker.h"
@@ -24,41 +22,6 @@ constexpr std::uint64_t lag_max_nanoseconds = 10'000'000;
 constexpr std::chrono::milliseconds publishing_time{20};
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
-struct Setting {
-    const Profile* profile;
-    Users users;
-    Address target;
-    std::vector<Address> sources;
-};
-
-std::expected<Setting, std::string> prepare(const Options& options) {
-    const Profile* profile = find_profile(options.profile);
-    if (profile == nullptr) return std::unexpected("no profile " + options.profile);
-    std::expected<Users, std::string> users = Users::from(options);
-    if (!users) return std::unexpected(users.error());
-    const std::expected<Address, std::string> target = Address::resolve(options.host, options.port);
-    if (!target) return std::unexpected(target.error());
-    std::vector<Address> sources;
-    for (const std::string& source : options.source_addresses) {
-        const std::expected<Address, std::string> address = Address::resolve(source, 0);
-        if (!address) return std::unexpected("--source " + address.error());
-        sources.push_back(*address);
-    }
-    return Setting{profile, std::move(*users), *target, std::move(sources)};
-}
-
-/// Sleeps to `until`, or to SIGINT or SIGTERM: true.
-bool is_interrupted_before(Instant until) {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    const Duration wait = std::max(until - clock_now(), Duration(0));
-    const timespec timeout{.tv_sec = wait / std::chrono::seconds(1),
-                           .tv_nsec = (wait % std::chrono::seconds(1)).count()};
-    return ::sigtimedwait(&signals, nullptr, &timeout) > 0;
-}
 
 void add(Interval& sum, const Interval& more) {
     sum.arrivals += more.arrivals;
@@ -91,7 +54,7 @@ void merge(Results& sum, const Results& more) {
 /// The threads of one run, and what they have published.
 class Run {
 public:
-    Run(const Options& options, const Load& load, const Setting& setting);
+    Run(const Setting& setting, const Load& load);
     void start();
     /// To the end of the window; false: interrupted.
     bool watch(UsageMeter* meter, Terminal* terminal);
@@ -111,17 +74,18 @@ private:
     std::vector<std::thread> threads_;
     std::vector<std::vector<Interval>> published_;  // a thread
     std::vector<Interval> intervals_;
+    FaultCounts fault_counts_{};                // published
     std::vector<UsageSample> usage_by_second_;  // at the window's begin, and each second's end
     std::optional<ServerUsage> usage_;
 };
 
-Run::Run(const Options& options, const Load& load, const Setting& setting)
-    : options_(options), load_(load), start_(clock_now()) {
+Run::Run(const Setting& setting, const Load& load)
+    : options_(setting.options), load_(load), start_(clock_now()) {
     const std::uint32_t cores = std::max(std::thread::hardware_concurrency(), 1U);
-    std::uint32_t threads = options.threads == 0 ? cores : options.threads;
+    std::uint32_t threads = options_.threads == 0 ? cores : options_.threads;
     if (load.connections > 0) threads = std::min(threads, load.connections);
     threads = static_cast<std::uint32_t>(std::min<std::size_t>(threads, setting.users.count()));
-    window_ = {start_ + options.warm_up, start_ + options.warm_up + options.duration};
+    window_ = {start_ + options_.warm_up, start_ + options_.warm_up + options_.duration};
     for (std::uint32_t i = 0; i < threads; ++i) {
         const Share share{.index = i,
                           .threads = threads,
@@ -129,8 +93,7 @@ Run::Run(const Options& options, const Load& load, const Setting& setting)
                           .connections = (load.connections + i) / threads,
                           .start = start_,
                           .window = window_};
-        workers_.push_back(std::make_unique<Worker>(options, *setting.profile, setting.users,
-                                                    setting.target, setting.sources, share));
+        workers_.push_back(std::make_unique<Worker>(setting, share));
     }
     published_.resize(threads);
 }
@@ -151,12 +114,15 @@ void Run::share_out_usage() {
     }
 }
 
-/// Adds up the seconds that every thread has published.
+/// Adds up the seconds that every thread has published, and the faults.
 void Run::collect() {
     std::size_t whole = SIZE_MAX;
+    fault_counts_ = {};
     for (std::size_t i = 0; i < workers_.size(); ++i) {
-        for (const Interval& interval : workers_[i]->recorder().take_intervals())
-            published_[i].push_back(interval);
+        const Recorder::Published more = workers_[i]->recorder().take_published();
+        published_[i].insert(published_[i].end(), more.intervals.begin(), more.intervals.end());
+        for (std::size_t kind = 0; kind < faults; ++kind)
+            fault_counts_[kind] += more.fault_counts[kind];
         whole = std::min(whole, published_[i].size());
     }
     for (std::size_t second = intervals_.size(); second < whole; ++second) {
@@ -185,7 +151,8 @@ bool Run::watch(UsageMeter* meter, Terminal* terminal) {
     while (start_ + std::chrono::seconds(1) < next) next -= std::chrono::seconds(1);
     for (Instant last = start_; last < window_.end;
          last = next, next = std::min(next + std::chrono::seconds(1), window_.end)) {
-        if (is_interrupted_before(next + publishing_time)) return false;
+        const Duration wait = next + publishing_time - clock_now();
+        if (HeldSignals::wait(std::max(wait, Duration(0)))) return false;
         if (meter != nullptr && next >= window_.begin) measure(*meter);
         collect();
         if (terminal == nullptr) continue;
@@ -194,6 +161,7 @@ bool Run::watch(UsageMeter* meter, Terminal* terminal) {
         moment.elapsed_seconds = seconds(clock_now() - start_);
         moment.total_seconds = seconds(window_.end - start_);
         moment.warming_up = next <= window_.begin;
+        moment.fault_counts = fault_counts_;
         terminal->show(moment);
     }
     return true;
@@ -236,17 +204,14 @@ void Run::judge(Results& results) const {
     if (lag <= lag_max_nanoseconds) return;
     results.fell_behind = true;
     results.fell_behind_cause = fmt::format(
-        "one session in twenty was begun {:.1f} ms late or more: more --threads, another "
-        "machine, or a lower --rate",
-        static_cast<double>(lag) / 1e6);
+        "one session in twenty was begun {:.1f} ms late or more", static_cast<double>(lag) / 1e6);
 }
 
 }  // namespace
 
-std::expected<Results, std::string> run_load(const Options& options, const Load& load,
+std::expected<Results, std::string> run_load(const Setting& setting, const Load& load,
                                              bool& was_interrupted) {
-    const std::expected<Setting, std::string> setting = prepare(options);
-    if (!setting) return std::unexpected(setting.error());
+    const Options& options = setting.options;
     std::optional<UsageMeter> meter;
     if (options.server_pid || !options.server_cgroup.empty()) {
         std::expected<UsageMeter, std::string> made =
@@ -255,20 +220,13 @@ std::expected<Results, std::string> run_load(const Options& options, const Load&
         if (!made) return std::unexpected(made.error());
         meter = std::move(*made);
     }
-    Run run(options, load, *setting);
+    Run run(setting, load);
     Terminal terminal(stderr);
     run.start();
     was_interrupted = !run.watch(meter ? &*meter : nullptr, options.quiet ? nullptr : &terminal);
     Results results = run.finish(was_interrupted);
     if (!options.quiet) terminal.clear();
     return results;
-}
-
-double natural_rate(const std::string& profile, std::size_t users) {
-    constexpr double checks_a_day = 4;
-    constexpr double peak_hour_share = 0.15;
-    if (profile != "specmail2001") return 0;
-    return static_cast<double>(users) * checks_a_day * peak_hour_share / 3600;
 }
 
 }  // namespace pop3load

@@ -4,8 +4,8 @@
 #include <expected>
 #include <string>
 
-#include "options.h"
 #include "results.h"
+#include "setting.h"
 
 namespace pop3load {
 
@@ -15,13 +15,10 @@ struct Load {
     std::uint32_t connections = 0;  ///< closed model
 };
 
-/// Runs `load` for the time of `options`. The error, in words, is of what could not even begin.
+/// Runs `load` for the time of the options. The error, in words, is of what could not even begin.
 /// SIGINT and SIGTERM end the run early; what was measured by then is the result, and
-/// `was_interrupted` is set. The caller has blocked both.
-std::expected<Results, std::string> run_load(const Options& options, const Load& load,
+/// `was_interrupted` is set. The caller has made HeldSignals.
+std::expected<Results, std::string> run_load(const Setting& setting, const Load& load,
                                              bool& was_interrupted);
-
-/// The rate that `profile` of so many users has by itself: specmail2001's peak hour. 0: none.
-double natural_rate(const std::string& profile, std::size_t users);
 
 }  // namespace pop3load

@@ -21,15 +21,14 @@ std::span<const Profile> profiles() {
         {"leave-on-server",
          "STAT, LIST, UIDL, RETR of what is new",
          {log_in, stat, list, uidl, fetch_new, quit}},
-        {"specmail2001",
-         "STAT; in a quarter of the sessions RETR and DELE of all that is there",
-         {log_in, stat, list, uidl, fetch_all, quit},
-         true},
-        {"slow",
-         "drain, reading 6,000 octets a second",
-         {log_in, stat, list, fetch_all, quit},
-         false,
-         true},
+        {.name = "specmail2001",
+         .meaning = "STAT; in a quarter of the sessions RETR and DELE of all that is there",
+         .phases = {log_in, stat, list, uidl, fetch_all, quit},
+         .is_specmail = true},
+        {.name = "slow",
+         .meaning = "drain, reading 6,000 octets a second",
+         .phases = {log_in, stat, list, fetch_all, quit},
+         .pauses_reading = true},
     };
     return all;
 }
@@ -38,6 +37,8 @@ const Profile* find_profile(std::string_view name) {
     const auto found = std::ranges::find(profiles(), name, &Profile::name);
     return found == profiles().end() ? nullptr : &*found;
 }
+
+bool Profile::holds() const { return std::ranges::count(phases, Phase::hold) > 0; }
 
 Script::Next Script::next(const Knowledge& knowledge, Command& command) {
     for (;;) {

@@ -54,8 +54,12 @@ struct Profile {
     std::string_view name;
     std::string_view meaning;
     std::vector<Phase> phases;
-    bool deletes_always = false;
+    /// SPECmail2001's workload: two pools of users, DELE after RETR, the rate of the peak hour, and
+    /// its quality of service.
+    bool is_specmail = false;
     bool pauses_reading = false;  ///< `slow`
+    /// Its sessions last to the end of the run.
+    bool holds() const;
 };
 /// Every profile, for --help and for find_profile().
 std::span<const Profile> profiles();
@@ -77,7 +81,7 @@ public:
     Script(const Profile& profile, const Options& options)
         : profile_(&profile),
           options_(&options),
-          deletes_(options.deletes || profile.deletes_always) {}
+          deletes_(options.deletes || profile.is_specmail) {}
     /// The next command into `command`. `wait`: not before the answers are in. `hold`: none until
     /// leave(). `done`: nothing after QUIT.
     Next next(const Knowledge& knowledge, Command& command);

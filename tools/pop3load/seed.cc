@@ -1,8 +1,6 @@
 #include "seed.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -15,7 +13,8 @@
 #include <vector>
 
 #include "auth/user_name.h"
-#include "base/fd.h"
+#include "ending_signals.h"
+#include "exit_codes.h"
 #include "maildir/maildrop_path.h"
 #include "readable.h"
 #include "seed_accounts.h"
@@ -30,8 +29,6 @@ namespace {
 
 using restante::MaildropPath;
 
-constexpr int exit_failed = 1;
-constexpr int exit_usage = 2;
 /// One message is made in memory.
 constexpr std::uint64_t message_octets_max = 1 << 30;
 constexpr std::uint64_t maildrop_messages_max = 10'000'000;
@@ -151,14 +148,16 @@ std::expected<Job, SeedFailure> plan_job(const SeedOptions& options) {
     return job;
 }
 
-/// The name of message `number` of a maildrop, as a mail server would give it.
+/// The name of message `number` of a maildrop, as a mail server would give it: time, microseconds,
+/// origin. The first two do not count alike: names such as 1700000123.M123 can collide in a
+/// server's hash of names (Dovecot's is one) and make it dearer than it is.
 class MessageName {
 public:
     const char* make(const SeedOptions& options, std::uint64_t number, MessagePool::Facts facts) {
         text_.clear();
         const auto out = std::back_inserter(text_);
-        fmt::format_to(out, "{}.M{:06}R{:x}.pop3load", first_second + number, number % 1'000'000,
-                       options.seed);
+        fmt::format_to(out, "{}.M{:06}R{:x}.pop3load", first_second + number,
+                       number * 618'033 % 1'000'000, options.seed);
         if (options.has_stored_size) fmt::format_to(out, ",S={}", facts.stored_octets);
         if (options.has_wire_size) fmt::format_to(out, ",W={}", facts.octets);
         if (options.is_seen) fmt::format_to(out, ":2,S");
@@ -327,7 +326,7 @@ int seed_maildrops(const SeedOptions& options) {
         return made.error().exit_code;
     }
     if (!options.quiet) fmt::print("{}.\n", *made);
-    return 0;
+    return exit_ok;
 }
 
 }  // namespace pop3load

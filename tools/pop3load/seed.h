@@ -53,7 +53,7 @@ struct SeedOptions {
 };
 
 struct SeedFailure {
-    int exit_code;         ///< 1 failed, 2 usage
+    int exit_code;         ///< exit_failed, exit_usage
     std::string sentence;  ///< what happened and what to do; without a full stop
 };
 /// What was made, as a sentence. While it works it watches for SIGINT and

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "auth/password_scheme.h"
+#include "text_file.h"
 
 namespace pop3load {
 namespace {
@@ -25,10 +26,8 @@ Done check_file(const std::string& path) {
 }
 
 Done write_file(const std::string& path, const std::string& text) {
-    std::ofstream file(path, std::ios::binary | std::ios::trunc);
-    file << text;
-    file.flush();
-    if (!file) return cannot("write", path);
+    const std::expected<void, std::string> written = write_text_file(path, text);
+    if (!written) return std::unexpected(fmt::format("cannot write {}: {}", path, written.error()));
     return {};
 }
 

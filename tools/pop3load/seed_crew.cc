@@ -5,11 +5,12 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <ctime>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
+#include "ending_signals.h"
 #include "readable.h"
 
 namespace pop3load {
@@ -21,14 +22,6 @@ constexpr auto look_every = 20ms;
 constexpr auto bar_every = 100ms;
 constexpr auto line_every = 5s;
 constexpr std::size_t bar_columns = 30;
-
-sigset_t ending_signals() {
-    sigset_t set;
-    ::sigemptyset(&set);
-    ::sigaddset(&set, SIGINT);
-    ::sigaddset(&set, SIGTERM);
-    return set;
-}
 
 /// What the threads of a crew share.
 class Board {
@@ -102,19 +95,6 @@ void Progress::clear() {
     fmt::print(stderr, "\r\x1b[K");
     std::fflush(stderr);
     is_shown_ = false;
-}
-
-HeldSignals::HeldSignals() {
-    const sigset_t set = ending_signals();
-    ::pthread_sigmask(SIG_BLOCK, &set, &before_);
-}
-
-HeldSignals::~HeldSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
-bool HeldSignals::wait(std::chrono::milliseconds time) {
-    const sigset_t set = ending_signals();
-    const timespec timeout{time.count() / 1000, time.count() % 1000 * 1'000'000};
-    return ::sigtimedwait(&set, nullptr, &timeout) > 0;
 }
 
 CrewOutcome run_crew(std::uint64_t pieces, std::uint32_t threads, const Work& work,

@@ -2,14 +2,10 @@
 /// Threads that do many pieces of work, while the caller's thread shows how far they are and
 /// watches for SIGINT and SIGTERM.
 
-#include <signal.h>
-
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <expected>
 #include <functional>
-#include <optional>
 #include <string>
 
 #include "seed_folder.h"
@@ -24,7 +20,6 @@ public:
     /// By any thread.
     void add(std::uint64_t count) { done_.fetch_add(count, std::memory_order_relaxed); }
     std::uint64_t done() const { return done_.load(std::memory_order_relaxed); }
-    std::uint64_t total() const { return total_; }
 
     /// What follows: one thread. Prints where enough time has passed.
     void show();
@@ -41,20 +36,6 @@ private:
     Clock::time_point begun_ = Clock::now();
     Clock::time_point shown_ = begun_;
     std::atomic<std::uint64_t> done_{0};
-};
-
-/// Holds SIGINT and SIGTERM back from the thread that makes it and those it starts.
-class HeldSignals {
-public:
-    HeldSignals();
-    ~HeldSignals();
-    HeldSignals(const HeldSignals&) = delete;
-    HeldSignals& operator=(const HeldSignals&) = delete;
-    /// Waits for one of them, so long at most; whether one came.
-    static bool wait(std::chrono::milliseconds time);
-
-private:
-    sigset_t before_;
 };
 
 enum class CrewEnd : std::uint8_t { done, failed, interrupted };

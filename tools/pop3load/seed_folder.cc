@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <memory>
 #include <vector>
 
+#include "base/decimal.h"
 #include "readable.h"
 
 namespace pop3load {
@@ -25,19 +25,12 @@ constexpr mode_t file_mode = 0600;
 /// What the names' lookups may need.
 constexpr std::size_t account_octets = 64 * 1024;
 
-std::optional<std::uint32_t> number_of(std::string_view text) {
-    std::uint32_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return number;
-}
-
 /// The user's own group too, where the user has an entry.
 std::optional<Owner> find_user(const std::string& text) {
     std::vector<char> space(account_octets);
     passwd entry{};
     passwd* found = nullptr;
-    const std::optional<std::uint32_t> number = number_of(text);
+    const std::optional<uid_t> number = restante::parse_decimal<uid_t>(text);
     if (number) {
         ::getpwuid_r(*number, &entry, space.data(), space.size(), &found);
         return Owner{*number, found != nullptr ? found->pw_gid : *number};
@@ -48,14 +41,27 @@ std::optional<Owner> find_user(const std::string& text) {
 }
 
 std::optional<gid_t> find_group(const std::string& text) {
-    const std::optional<std::uint32_t> number = number_of(text);
-    if (number) return *number;
+    const std::optional<gid_t> number = restante::parse_decimal<gid_t>(text);
+    if (number) return number;
     std::vector<char> space(account_octets);
     group entry{};
     group* found = nullptr;
     ::getgrnam_r(text.c_str(), &entry, space.data(), space.size(), &found);
     if (found == nullptr) return std::nullopt;
     return found->gr_gid;
+}
+
+/// False where it is there already.
+std::expected<bool, std::string> make_unless_there(const std::string& path,
+                                                   const std::optional<Owner>& owner) {
+    if (::mkdir(path.c_str(), folder_mode) != 0) {
+        if (errno == EEXIST) return false;
+        return cannot("make", path);
+    }
+    if (owner && ::chown(path.c_str(), owner->user, owner->group) != 0) {
+        return cannot("change the owner of", path);
+    }
+    return true;
 }
 
 Done write_all(int file, std::string_view octets) {
@@ -100,25 +106,14 @@ Done make_folders(const std::string& path, const std::optional<Owner>& owner) {
         const Done above = make_folders(path.substr(0, slash), owner);
         if (!above) return above;
     }
-    // Another thread may have made it.
-    if (::mkdir(path.c_str(), folder_mode) != 0) {
-        return errno == EEXIST ? Done() : cannot("make", path);
-    }
-    if (owner && ::chown(path.c_str(), owner->user, owner->group) != 0) {
-        return cannot("change the owner of", path);
-    }
-    return {};
+    const auto made = make_unless_there(path, owner);  // another thread may have made it
+    return made ? Done() : std::unexpected(made.error());
 }
 
 Done make_folder(const std::string& path, const std::optional<Owner>& owner) {
-    if (::mkdir(path.c_str(), folder_mode) != 0) {
-        if (errno == EEXIST) return std::unexpected(name_is_taken(path));
-        return cannot("make", path);
-    }
-    if (owner && ::chown(path.c_str(), owner->user, owner->group) != 0) {
-        return cannot("change the owner of", path);
-    }
-    return {};
+    const auto made = make_unless_there(path, owner);
+    if (!made) return std::unexpected(made.error());
+    return *made ? Done() : std::unexpected(name_is_taken(path));
 }
 
 std::expected<restante::Fd, std::string> open_folder(const std::string& path) {

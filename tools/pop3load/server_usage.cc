@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cerrno>
-#include <charconv>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <sstream>
+
+#include "base/decimal.h"
+#include "text_file.h"
 
 namespace pop3load {
 namespace {
@@ -23,24 +23,19 @@ constexpr std::array<std::string_view, 3> cpu_controllers = {"cpuacct", "cpu,cpu
 constexpr std::size_t subgroups_max = 10'000;
 
 std::expected<std::string, std::string> read_file(const std::string& path) {
-    std::ifstream file(path);
-    std::ostringstream text;
-    if (!file || !(text << file.rdbuf())) {
-        return std::unexpected(fmt::format("cannot read {}: {}", path, std::strerror(errno)));
-    }
-    return std::move(text).str();
+    std::expected<std::string, std::string> text = read_text_file(path);
+    if (!text) return std::unexpected(fmt::format("cannot read {}: {}", path, text.error()));
+    return text;
 }
 
 /// The file is a number.
 std::expected<std::uint64_t, std::string> read_number(const std::string& path) {
     const auto text = read_file(path);
     if (!text) return std::unexpected(text.error());
-    std::uint64_t number = 0;
-    const auto parsed = std::from_chars(text->data(), text->data() + text->size(), number);
-    if (parsed.ec != std::errc()) {
-        return std::unexpected(fmt::format("{} does not begin with a number", path));
-    }
-    return number;
+    std::string_view rest = *text;
+    const auto number = restante::take_decimal<std::uint64_t>(rest);
+    if (!number) return std::unexpected(fmt::format("{} does not begin with a number", path));
+    return *number;
 }
 
 /// "usage_usec 123" of cpu.stat.

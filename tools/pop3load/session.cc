@@ -71,13 +71,17 @@ Session::Want Session::connected(Instant now) {
     stage_ = Stage::talking;
     step_begun_ = heard_ = now;
     if (service_.options.tls == TlsMode::implicit) {
-        connection_.begin_tls(service_.tls,
-                              service_.random.unit() < service_.options.tls_resumed_share);
-        stage_ = Stage::handshake;
+        begin_tls();
         return go_on_with_handshake(now);
     }
     expect({{}, Step::greeting, now, now});
     return Want::readable;
+}
+
+void Session::begin_tls() {
+    connection_.begin_tls(service_.tls,
+                          service_.random.unit() < service_.options.tls_resumed_share);
+    stage_ = Stage::handshake;
 }
 
 Session::Want Session::go_on_with_handshake(Instant now) {
@@ -115,7 +119,6 @@ Session::Want Session::on_time(Instant now) {
 }
 
 Session::Want Session::leave(Instant now) {
-    if (!is_holding_) return Want::readable;
     is_holding_ = false;
     script_.leave();
     due_ = now;
@@ -123,10 +126,11 @@ Session::Want Session::leave(Instant now) {
     return send_more(now);
 }
 
-Session::Want Session::end_if_silent(Instant since, Instant now) {
+bool Session::end_if_silent(Instant since, Instant now) {
     const bool waits = stage_ != Stage::talking || !expected_.empty();
-    if (!waits || heard_ >= since) return Want::readable;
-    return fail(Fault::timed_out, "no answer for --timeout", now);
+    if (!waits || heard_ >= since) return false;
+    fail(Fault::timed_out, "no answer for --timeout", now);
+    return true;
 }
 
 /// Reads what has arrived, then sends what is next.
@@ -220,8 +224,7 @@ Session::Want Session::stop(Connection::Wait wait, Instant now) {
     const bool is_closed = wait == Connection::Wait::closed;
     const std::string what = is_closed ? "the server closed" : connection_.failure();
     const std::string_view during =
-        expected_.empty() ? "no command"
-                          : step_names[static_cast<std::size_t>(expected_.front().step)];
+        expected_.empty() ? "no command" : name_of(expected_.front().step);
     return fail(Fault::closed, what + " during " + std::string(during), now);
 }
 

@@ -25,8 +25,8 @@ struct SessionService {
     const Options& options;
     const Profile& profile;
     const Users& users;
-    Address target;
-    std::vector<Address> sources;  ///< taken in turn; empty: the kernel chooses
+    const Address& target;
+    const std::vector<Address>& sources;
     Recorder recorder;
     Random random;
     TlsClient tls;
@@ -59,10 +59,10 @@ public:
     Want begin(const Start& start, Instant now);
     Want on_ready(Instant now);
     Want on_time(Instant now);
-    /// A held session (Phase::hold) goes on to QUIT, or ends where the script has none.
+    /// While is_holding() (Phase::hold): it goes on to QUIT.
     Want leave(Instant now);
-    /// Ends as timed out when it has waited for an answer since before `since`.
-    Want end_if_silent(Instant since, Instant now);
+    /// Ends as timed out where it has waited for an answer since before `since`; whether it did.
+    bool end_if_silent(Instant since, Instant now);
 
     int socket() const { return connection_.socket(); }
     Instant due() const { return due_; }
@@ -81,6 +81,7 @@ private:
 
     // session.cc: the connection
     Want connected(Instant now);
+    void begin_tls();
     Want go_on_with_handshake(Instant now);
     Want talk(Instant now);
     Want send_more(Instant now);

@@ -123,17 +123,10 @@ bool Session::answered(Instant now) {
     }
     if (expected.step == Step::greeting && is_tls_wanted_) {
         step_begun_ = now;
-        connection_.queue("STLS\r\n");
-        expect({{Verb::stls}, Step::tls, now, now});
-        const std::expected<void, Connection::Wait> sent = connection_.send_pending();
-        if (!sent) stop(sent.error(), now);
-        return sent.has_value();
+        queue({Verb::stls}, now);
+        return flush(now) != Want::ended;
     }
-    if (expected.command.verb == Verb::stls) {
-        connection_.begin_tls(service_.tls,
-                              service_.random.unit() < service_.options.tls_resumed_share);
-        stage_ = Stage::handshake;
-    }
+    if (expected.command.verb == Verb::stls) begin_tls();
     return true;
 }
 
@@ -153,9 +146,8 @@ std::optional<Finding> Session::check(const Expected& expected) {
     }
     if (verb == Verb::capa) return std::nullopt;  // an extension: -ERR is an answer
     if (!reader_.is_ok())
-        return Finding{
-            Fault::command_refused,
-            fmt::format("{}: {}", step_names[static_cast<std::size_t>(expected.step)], status)};
+        return Finding{Fault::command_refused,
+                       fmt::format("{}: {}", name_of(expected.step), status)};
     switch (verb) {
         case Verb::stat:
             stat_ = read_stat(status);

@@ -31,6 +31,7 @@ inline constexpr std::array<std::string_view, 15> step_names = {
     "connect",    "tls",       "greeting", "auth", "capa", "stat", "list",   "uidl",
     "retr_first", "retr_last", "top",      "dele", "noop", "quit", "session"};
 inline constexpr std::size_t steps = step_names.size();
+constexpr std::string_view name_of(Step step) { return step_names[static_cast<std::size_t>(step)]; }
 
 /// What went wrong with a session; it ends with the first.
 enum class Fault : std::uint8_t {
@@ -56,6 +57,7 @@ inline constexpr std::array<std::string_view, 15> fault_names = {
     "wrong_octets",   "wrong_content",       "unique_id_repeated",     "unique_id_changed",
     "message_lost",   "message_resurrected", "wrong_password_accepted"};
 inline constexpr std::size_t faults = fault_names.size();
+using FaultCounts = std::array<std::uint64_t, faults>;  ///< by kind
 
 /// Whether the server answered wrongly: one is enough for the run to fail.
 constexpr bool is_wrong_answer(Fault fault) { return fault >= Fault::wrong_count; }

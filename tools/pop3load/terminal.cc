@@ -45,7 +45,7 @@ std::string latency_text(const Interval& interval) {
 }
 
 /// By kind, most first.
-std::string fault_text(const std::array<std::uint64_t, faults>& counts) {
+std::string fault_text(const FaultCounts& counts) {
     std::array<std::size_t, faults> order{};
     for (std::size_t kind = 0; kind < faults; ++kind) order[kind] = kind;
     std::ranges::stable_sort(order, [&counts](std::size_t left, std::size_t right) {
@@ -69,7 +69,7 @@ std::string bar(const Moment& moment) {
 
 std::string_view stage(const Moment& moment) {
     if (moment.warming_up) return "  warm-up";
-    return moment.elapsed_seconds >= moment.total_seconds + 1 ? "  last sessions end" : "";
+    return moment.elapsed_seconds >= moment.total_seconds ? "  last sessions end" : "";
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <cstdio>
 #include <string>
 
@@ -17,7 +16,7 @@ struct Moment {
     double elapsed_seconds = 0;  ///< since the load began, the warm-up included
     double total_seconds = 0;    ///< of the load, as asked
     bool warming_up = false;     ///< what is shown will not be in the results
-    std::array<std::uint64_t, faults> fault_counts{};  ///< since the load began
+    FaultCounts fault_counts{};  ///< as in Results, so far
 };
 
 /// "12 s  9,998/s  in flight 31  p50 310 us  p99 1.20 ms  p99.9 4.50 ms  faults: timed_out 3".

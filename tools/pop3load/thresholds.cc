@@ -132,7 +132,6 @@ std::expected<Threshold, std::string> parse_one(std::string_view text) {
     const bool less = text[sign] == '<';
     Threshold threshold{};
     threshold.text = text;
-    threshold.step = Step::session;
     threshold.comparison = less ? (with_equal ? Comparison::at_most : Comparison::less)
                                 : (with_equal ? Comparison::at_least : Comparison::greater);
     std::string wrong = read_figure(trimmed(text.substr(0, sign)), threshold);
@@ -149,10 +148,9 @@ struct Actual {
 };
 
 Actual actual_percentile(const Threshold& threshold, const Results& results) {
-    const auto step = static_cast<std::size_t>(threshold.step);
-    const restante::Histogram& histogram = results.latencies[step].corrected;
+    const restante::Histogram& histogram = results.of(threshold.step).corrected;
     if (histogram.count() == 0)
-        return {std::nullopt, fmt::format("no {} was measured", step_names[step])};
+        return {std::nullopt, fmt::format("no {} was measured", name_of(threshold.step))};
     const auto value = static_cast<double>(histogram.value_at(threshold.percentile));
     return {value, duration_text(value)};
 }

@@ -3,15 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <optional>
-#include <sstream>
 #include <unordered_map>
 
 #include "base/assert.h"
 #include "pop3/limits.h"
+#include "text_file.h"
 
 namespace pop3load {
 namespace {
@@ -40,16 +37,6 @@ std::optional<std::string> fault_of(std::string_view what, std::string_view text
 
 bool is_entry(std::string_view line) { return !line.empty() && line.front() != '#'; }
 
-std::expected<std::string, std::string> read_whole(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream text;
-    if (file && file.peek() == std::ifstream::traits_type::eof() && !file.bad()) return "";
-    if (!file || !(text << file.rdbuf())) {
-        return std::unexpected(fmt::format("cannot be read: {}", std::strerror(errno)));
-    }
-    return std::move(text).str();
-}
-
 }  // namespace
 
 std::expected<Users, std::string> Users::from(const Options& options) {
@@ -57,8 +44,8 @@ std::expected<Users, std::string> Users::from(const Options& options) {
         return numbered(options.user_format, options.user_count, options.password);
     }
     const std::string& path = options.users_file;
-    const std::expected<std::string, std::string> text = read_whole(path);
-    if (!text) return std::unexpected(fmt::format("{} {}", path, text.error()));
+    const std::expected<std::string, std::string> text = read_text_file(path);
+    if (!text) return std::unexpected(fmt::format("{} cannot be read: {}", path, text.error()));
     std::expected<Users, std::string> users = parse(*text);
     if (!users) return std::unexpected(fmt::format("{}: {}", path, users.error()));
     return users;

@@ -34,21 +34,18 @@ std::uint32_t events_for(Session::Want want) {
     }
 }
 
-bool has_two_pools(const Profile& profile) { return profile.name == "specmail2001"; }
-
 }  // namespace
 
-Worker::Worker(const Options& options, const Profile& profile, const Users& users,
-               const Address& target, std::vector<Address> sources, const Share& share)
-    : options_(options),
+Worker::Worker(const Setting& setting, const Share& share)
+    : options_(setting.options),
       share_(share),
-      service_{.options = options,
-               .profile = profile,
-               .users = users,
-               .target = target,
-               .sources = std::move(sources),
+      service_{.options = setting.options,
+               .profile = setting.profile,
+               .users = setting.users,
+               .target = setting.target,
+               .sources = setting.sources,
                .recorder = Recorder(share.window),
-               .random = Random(options.seed * 1000 + share.index),
+               .random = Random(setting.options.seed * 1000 + share.index),
                .tls = {},
                .ledgers = {},
                .buffer = std::vector<char>(receive_octets)},
@@ -56,10 +53,10 @@ Worker::Worker(const Options& options, const Profile& profile, const Users& user
       next_arrival_(share.start),
       next_second_(share.start),
       to_begin_(share.connections) {
-    const auto mail_pool =
-        static_cast<std::size_t>(mail_pool_share * static_cast<double>(users.count()));
-    for (std::size_t user = share.index; user < users.count(); user += share.threads) {
-        const bool is_second = has_two_pools(profile) && user >= mail_pool;
+    const std::size_t users = setting.users.count();
+    const auto mail_pool = static_cast<std::size_t>(mail_pool_share * static_cast<double>(users));
+    for (std::size_t user = share.index; user < users; user += share.threads) {
+        const bool is_second = setting.profile.is_specmail && user >= mail_pool;
         free_users_[is_second ? 1 : 0].push_back(static_cast<std::uint32_t>(user));
     }
     for (std::deque<std::uint32_t>& pool : free_users_) {
@@ -79,7 +76,7 @@ void Worker::run() {
     const Instant now = clock_now();
     give_up(now);
     service_.recorder.publish(now, in_flight_);
-    if (cpu_at_begin_ && cpu_time_.count() == 0) cpu_time_ = thread_cpu_time() - *cpu_at_begin_;
+    if (!cpu_at_end_) cpu_at_end_ = thread_cpu_time();
 }
 
 bool Worker::is_over(Instant now) const {
@@ -97,7 +94,7 @@ Duration Worker::next_gap() {
 void Worker::take_arrivals(Instant now) {
     for (; next_arrival_ <= now && next_arrival_ < share_.window.end; next_arrival_ += next_gap()) {
         const bool is_second =
-            has_two_pools(service_.profile) && service_.random.unit() >= first_check_share;
+            service_.profile.is_specmail && service_.random.unit() >= first_check_share;
         service_.recorder.arrival(next_arrival_);
         waiting_.push_back({next_arrival_, is_second ? 1U : 0U});
     }
@@ -116,18 +113,18 @@ void Worker::begin_sessions(Instant now) {
     while (!waiting_.empty()) {
         const Arrival arrival = waiting_.front();
         if (in_flight_ >= options_.in_flight_max || free_users_[arrival.pool].empty()) {
-            ++delayed_;
+            is_delayed_ = true;
             return;
         }
         waiting_.pop_front();
         const Instant begun = clock_now();
-        if (delayed_ == 0) service_.recorder.lag(arrival.intended, begun);
+        if (!is_delayed_) service_.recorder.lag(arrival.intended, begun);
         begin_session(arrival, begun);
     }
-    delayed_ = 0;
+    is_delayed_ = false;
 }
 
-bool Worker::begin_session(const Arrival& arrival, Instant now) {
+void Worker::begin_session(const Arrival& arrival, Instant now) {
     if (idle_.empty()) {
         connected_.push_back(std::make_unique<Connected>(service_));
         idle_.push_back(connected_.back().get());
@@ -144,7 +141,6 @@ bool Worker::begin_session(const Arrival& arrival, Instant now) {
     const Session::Want want =
         connected.session.begin({user, arrival.intended, arrival.pool == 1}, now);
     settle(connected, want, now);
-    return connected.is_live;
 }
 
 /// Registers what the session waits for, or puts it away.
@@ -166,8 +162,7 @@ void Worker::finish(Connected& connected, Instant now) {
     connected.is_live = false;
     idle_.push_back(&connected);
     --in_flight_;
-    const bool is_held = service_.profile.name.starts_with("idle");
-    if (share_.rate == 0 && now < share_.window.end && !is_held) ++to_begin_;
+    if (share_.rate == 0 && now < share_.window.end && !service_.profile.holds()) ++to_begin_;
 }
 
 void Worker::take_timers(Instant now) {
@@ -181,7 +176,7 @@ void Worker::take_timers(Instant now) {
     }
 }
 
-std::optional<Duration> Worker::time_to_wait(Instant now) const {
+Duration Worker::time_to_wait(Instant now) const {
     Instant until = next_second_;
     if (share_.rate > 0 && next_arrival_ < share_.window.end)
         until = std::min(until, next_arrival_);
@@ -192,7 +187,7 @@ std::optional<Duration> Worker::time_to_wait(Instant now) const {
 
 void Worker::take_events(Instant now) {
     std::array<epoll_event, 256> events;
-    const Duration wait = *time_to_wait(now);
+    const Duration wait = time_to_wait(now);
     const timespec timeout{.tv_sec = wait / std::chrono::seconds(1),
                            .tv_nsec = (wait % std::chrono::seconds(1)).count()};
     const int count = ::epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()),
@@ -206,17 +201,16 @@ void Worker::take_events(Instant now) {
 }
 
 void Worker::every_second(Instant now) {
-    next_second_ = now + std::chrono::seconds(1);
+    while (next_second_ <= now) next_second_ += std::chrono::seconds(1);
     service_.recorder.publish(now, in_flight_);
     if (!cpu_at_begin_ && now >= share_.window.begin) cpu_at_begin_ = thread_cpu_time();
     const Instant since = now - options_.timeout;
     for (const std::unique_ptr<Connected>& connected : connected_) {
         if (!connected->is_live) continue;
-        const Session::Want want = connected->session.end_if_silent(since, now);
-        if (want == Session::Want::ended) finish(*connected, now);
+        if (connected->session.end_if_silent(since, now)) finish(*connected, now);
     }
     if (now >= share_.window.end) {
-        if (cpu_at_begin_ && cpu_time_.count() == 0) cpu_time_ = thread_cpu_time() - *cpu_at_begin_;
+        if (!cpu_at_end_) cpu_at_end_ = thread_cpu_time();
         leave_all(now);
     }
     // The window's ends are looked at when they come, not up to a second later.
@@ -224,9 +218,8 @@ void Worker::every_second(Instant now) {
         if (now < edge) next_second_ = std::min(next_second_, edge);
 }
 
-/// The run is over: held sessions go.
+/// The run is over: held sessions go, those too that logged in only now.
 void Worker::leave_all(Instant now) {
-    if (std::exchange(has_left_, true)) return;
     for (const std::unique_ptr<Connected>& connected : connected_) {
         if (connected->is_live && connected->session.is_holding())
             settle(*connected, connected->session.leave(now), now);

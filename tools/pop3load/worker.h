@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "session.h"
+#include "setting.h"
 
 namespace pop3load {
 
@@ -26,8 +27,8 @@ struct Share {
 
 class Worker {
 public:
-    Worker(const Options& options, const Profile& profile, const Users& users,
-           const Address& target, std::vector<Address> sources, const Share& share);
+    /// `setting` must outlive it.
+    Worker(const Setting& setting, const Share& share);
 
     /// Until every session has ended, a while after the window at the latest. On its own thread.
     void run();
@@ -35,9 +36,7 @@ public:
     void stop() { stop_asked_.store(true, std::memory_order_relaxed); }
     Recorder& recorder() { return service_.recorder; }
     /// Processor time of run() inside the window, once run() has ended.
-    Duration cpu_time() const { return cpu_time_; }
-    /// Sessions that waited because --in-flight sessions ran or no user was free.
-    std::uint64_t delayed() const { return delayed_; }
+    Duration cpu_time() const { return cpu_at_begin_ ? *cpu_at_end_ - *cpu_at_begin_ : Duration(); }
 
 private:
     struct Connected {
@@ -62,7 +61,7 @@ private:
 
     void take_arrivals(Instant now);
     void begin_sessions(Instant now);
-    bool begin_session(const Arrival& arrival, Instant now);
+    void begin_session(const Arrival& arrival, Instant now);
     void take_events(Instant now);
     void take_timers(Instant now);
     void settle(Connected& connected, Session::Want want, Instant now);
@@ -70,7 +69,7 @@ private:
     void every_second(Instant now);
     void leave_all(Instant now);
     void give_up(Instant now);
-    std::optional<Duration> time_to_wait(Instant now) const;
+    Duration time_to_wait(Instant now) const;
     Duration next_gap();
     bool is_over(Instant now) const;
 
@@ -87,11 +86,10 @@ private:
     Instant next_second_;
     std::uint32_t in_flight_ = 0;
     std::uint32_t to_begin_ = 0;  // closed model: not begun yet
-    std::uint64_t delayed_ = 0;
-    bool has_left_ = false;
+    bool is_delayed_ = false;     // --in-flight sessions run, or no user is free
     std::atomic<bool> stop_asked_ = false;
-    Duration cpu_time_{};
     std::optional<Duration> cpu_at_begin_;
+    std::optional<Duration> cpu_at_end_;
 };
 
 }  // namespace pop3load

@@ -7,13 +7,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iterator>
-#include <sstream>
 
 #include "pop3/byte_stuffer.h"
 #include "pop3/message_meter.h"
 #include "seed_text.h"
+#include "text_file.h"
 
 namespace pop3null {
 namespace {
@@ -52,14 +50,13 @@ std::expected<CannedMail, std::string> CannedMail::seeded(std::uint32_t count,
 
 std::expected<CannedMail, std::string> CannedMail::from_file(std::uint32_t count,
                                                              const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
-    if (!file || text.empty()) {
+    const std::expected<std::string, std::string> text = pop3load::read_text_file(path);
+    if (!text || text->empty()) {
         return std::unexpected(fmt::format("the message {} is empty or cannot be read", path));
     }
     CannedMail mail;
     std::string wire;
-    mail.add(text, wire);
+    mail.add(*text, wire);
     const WireMessage message = mail.messages_.front();
     mail.messages_.assign(count, message);
     const auto kept = mail.keep(wire);

@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 #include <optional>
+
+#include "base/decimal.h"
 
 namespace pop3null {
 namespace {
@@ -29,11 +30,7 @@ constexpr std::uint32_t keyword(std::string_view text) {
 /// Takes a number and the blanks before it.
 std::optional<std::uint64_t> take_number(std::string_view& text) {
     text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-    std::uint64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc()) return std::nullopt;
-    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-    return number;
+    return restante::take_decimal<std::uint64_t>(text);
 }
 
 /// Nothing where there is no such message.

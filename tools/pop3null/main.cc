@@ -4,18 +4,18 @@
 
 #include <fmt/format.h>
 #include <getopt.h>
-#include <signal.h>
-#include <sys/resource.h>
 
-#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/decimal.h"
+#include "base/descriptor_limit.h"
 #include "canned_mail.h"
 #include "server.h"
+#include "server/signals.h"
 
 namespace pop3null {
 namespace {
@@ -42,14 +42,6 @@ struct Options {
     std::string message = "3000";
 };
 
-template <typename Number>
-std::optional<Number> number_of(std::string_view text) {
-    Number number{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return number;
-}
-
 int complain(int exit_code, const std::string& sentence) {
     fmt::print(stderr, "pop3null: {}\n", sentence);
     return exit_code;
@@ -60,11 +52,11 @@ std::optional<std::string> set_option(Options& options, int letter, const char* 
     if (letter == 'a') options.address = value;
     if (letter == 'm') options.message = value;
     if (letter == 'p') {
-        options.port = number_of<std::uint16_t>(value);
+        options.port = restante::parse_decimal<std::uint16_t>(value);
         if (!options.port) return "--port takes a number up to 65535";
     }
     if (letter == 'n') {
-        const auto count = number_of<std::uint32_t>(value);
+        const auto count = restante::parse_decimal<std::uint32_t>(value);
         if (!count || *count > messages_max) {
             return fmt::format("--messages takes a number up to {}", messages_max);
         }
@@ -100,26 +92,19 @@ std::optional<Options> parse_options(int argc, char** argv, int& exit_code) {
 }
 
 int run(const Options& options) {
-    const auto octets = number_of<std::uint64_t>(options.message);
+    const auto octets = restante::parse_decimal<std::uint64_t>(options.message);
     const auto mail = octets ? CannedMail::seeded(options.messages, *octets)
                              : CannedMail::from_file(options.messages, options.message);
     if (!mail) return complain(1, mail.error());
+    const restante::Signals signals;
     auto server = Server::listen(*mail, options.address, *options.port);
     if (!server) return complain(1, server.error());
     const bool is_ipv6 = options.address.find(':') != std::string::npos;
     fmt::print("listening on {}{}{}:{}\n", is_ipv6 ? "[" : "", options.address, is_ipv6 ? "]" : "",
                server->port());
     std::fflush(stdout);
-    const auto done = server->run();
+    const auto done = server->run(signals.descriptor());
     return done ? 0 : complain(1, done.error());
-}
-
-/// As many connections as the system allows.
-void raise_descriptor_limit() {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace
@@ -129,7 +114,6 @@ int main(int argc, char** argv) {
     int exit_code = 0;
     const auto options = pop3null::parse_options(argc, argv, exit_code);
     if (!options) return exit_code;
-    pop3null::raise_descriptor_limit();
-    ::signal(SIGPIPE, SIG_IGN);  // sendfile(2) has no MSG_NOSIGNAL
+    restante::raise_descriptor_limit();
     return pop3null::run(*options);
 }

@@ -4,10 +4,8 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/sendfile.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -81,37 +79,24 @@ std::expected<Server, std::string> Server::listen(const CannedMail& mail,
     Server server(mail);
     server.listener_ = std::move(*listener);
     server.port_ = port_of(server.listener_.get());
-    const auto prepared = server.prepare();
-    if (!prepared) return std::unexpected(prepared.error());
+    const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
+    if (epoll < 0) return cannot("make an epoll");
+    server.epoll_ = restante::Fd(epoll);
+    if (!add_to_epoll(epoll, server.listener_.get(), EPOLLIN)) {
+        return cannot("watch the listening socket");
+    }
     return server;
 }
 
-std::expected<void, std::string> Server::prepare() {
-    sigset_t ending;
-    ::sigemptyset(&ending);
-    ::sigaddset(&ending, SIGINT);
-    ::sigaddset(&ending, SIGTERM);
-    ::sigprocmask(SIG_BLOCK, &ending, nullptr);
-    const int signals = ::signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signals < 0) return cannot("wait for signals");
-    signals_ = restante::Fd(signals);
-    const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
-    if (epoll < 0) return cannot("make an epoll");
-    epoll_ = restante::Fd(epoll);
-    if (!add_to_epoll(epoll, listener_.get(), EPOLLIN) || !add_to_epoll(epoll, signals, EPOLLIN)) {
-        return cannot("watch the listening socket");
-    }
-    return {};
-}
-
-std::expected<void, std::string> Server::run() {
+std::expected<void, std::string> Server::run(int ending) {
+    if (!add_to_epoll(epoll_.get(), ending, EPOLLIN)) return cannot("watch for its end");
     std::array<epoll_event, events_max> events;
     while (true) {
         const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), -1);
         if (count < 0 && errno != EINTR) return cannot("wait for clients");
         for (int i = 0; i < count; ++i) {
             const int descriptor = events[static_cast<std::size_t>(i)].data.fd;
-            if (descriptor == signals_.get()) return {};
+            if (descriptor == ending) return {};
             if (descriptor == listener_.get()) {
                 accept_one();
             } else {

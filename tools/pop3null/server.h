@@ -17,13 +17,13 @@ namespace pop3null {
 class Server {
 public:
     /// Listens; `port` 0 is any that is free. `address` is numeric, IPv4 or IPv6. `mail` outlives
-    /// it. While it runs, SIGINT and SIGTERM are held back.
+    /// it.
     static std::expected<Server, std::string> listen(const CannedMail& mail,
                                                      const std::string& address,
                                                      std::uint16_t port);
     std::uint16_t port() const { return port_; }
-    /// Until SIGINT or SIGTERM. The error says what failed.
-    std::expected<void, std::string> run();
+    /// Until `ending` is readable. The error says what failed.
+    std::expected<void, std::string> run(int ending);
 
 private:
     /// Its descriptor is its place in connections_. What is buffered is there only between two
@@ -40,7 +40,6 @@ private:
     };
 
     explicit Server(const CannedMail& mail) : mail_(&mail) {}
-    std::expected<void, std::string> prepare();
     void accept_one();
     void on_event(int socket, std::uint32_t events);
     void receive(int socket, bool until_end);
@@ -57,7 +56,6 @@ private:
     std::uint16_t port_ = 0;
     restante::Fd listener_;
     restante::Fd epoll_;
-    restante::Fd signals_;
     std::deque<Connection> connections_;  // by descriptor; stay where they are
 };
 
