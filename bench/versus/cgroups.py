@@ -11,6 +11,8 @@ import time
 
 SECONDS_TO_DIE = 10
 PROCESSES = "cgroup.procs"
+SOCKETS_LIMIT = "memory.kmem.tcp.limit_in_bytes"
+MUCH = 1 << 50
 
 
 class Unusable(Exception):
@@ -80,6 +82,19 @@ def read(folder, name):
         return file.read()
 
 
+def write(folder, name, text):
+    with open(os.path.join(folder, name), "w", encoding="ascii") as file:
+        file.write(text)
+
+
+def anonymous_octets(process):
+    """0 for one that has ended. Not RSS: the pages of the program are everybody's."""
+    with contextlib.suppress(OSError):
+        lines = read(f"/proc/{process}", "smaps_rollup").splitlines()
+        return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
+    return 0
+
+
 def keyed(text):
     """Lines "name number" as a dictionary; other lines are left out."""
     pairs = (line.split() for line in text.splitlines())
@@ -89,7 +104,9 @@ def keyed(text):
 class Group:
     """A group of its own; removed, with what still runs in it, by close()."""
 
-    def __init__(self, hierarchies, name):
+    def __init__(self, hierarchies, name, charges_sockets=False):
+        """`charges_sockets`: the memory of TCP sockets is charged to it, too. Version 2 always does that;
+        version 1 only where a group has a limit for it, and then counts octets in flight, which costs CPU."""
         self.version = hierarchies.version
         self.cpu_folder = os.path.join(hierarchies.cpu, name)
         self.memory_folder = os.path.join(hierarchies.memory, name)
@@ -98,6 +115,8 @@ class Group:
                 enable_accounting(hierarchies.cpu)
             for folder in self.folders():
                 os.makedirs(folder, exist_ok=True)
+            if charges_sockets and self.version == 1:
+                write(self.memory_folder, SOCKETS_LIMIT, str(MUCH))
         except OSError as error:
             raise Unusable(f"Cannot make the control group {self.cpu_folder}: {error.strerror}. Run this "
                            "as root, or where cgroups are delegated to you.") from error
@@ -108,14 +127,17 @@ class Group:
     def enter(self):
         """Moves the calling process into the group; its children follow. For preexec_fn."""
         for folder in self.folders():
-            with open(os.path.join(folder, PROCESSES), "w", encoding="ascii") as file:
-                file.write("0")
+            write(folder, PROCESSES, "0")
 
     def cpu_seconds(self):
         return cpu_seconds(self.cpu_folder, self.version)
 
     def memory_octets(self):
         return memory_octets(self.memory_folder, self.version)
+
+    def user_octets(self):
+        """Memory of the processes in user space: anonymous pages, those that several share counted once."""
+        return sum(anonymous_octets(process) for process in self.processes())
 
     def processes(self):
         return [int(line) for line in read(self.cpu_folder, PROCESSES).split()]
@@ -144,8 +166,6 @@ def remove(folder, deadline):
 
 def enable_accounting(folder):
     """Version 2: children of `folder` get a controller only if it is handed down to them."""
-    path = os.path.join(folder, "cgroup.subtree_control")
     missing = [name for name in ("cpu", "memory") if name not in read(folder, "cgroup.subtree_control").split()]
     if missing:
-        with open(path, "w", encoding="ascii") as file:
-            file.write(" ".join(f"+{name}" for name in missing))
+        write(folder, "cgroup.subtree_control", " ".join(f"+{name}" for name in missing))

@@ -8,12 +8,17 @@ import subprocess
 import maildrops
 
 EXIT_FAILED = 1
+EXIT_FELL_BEHIND = 4
 LASTING_PROFILES = ("keep", "noop")
 SECONDS_OVER = 60  # for a run's start, its last sessions and its report
 
 
 class Failed(Exception):
     """A run that is no measurement; the text is a sentence."""
+
+
+class FellBehind(Failed):
+    """The load generator, not the server, was the limit."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +29,7 @@ class Load:
     rate: float = 0
     pipelined: int = 0              # commands sent ahead at most; 0: one at a time
     commands_per_session: int = 0   # noop, keep
+    users_file: str = ""            # whom it logs in as; "": all of the mail set, from the first on
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +43,7 @@ class Slice:
     messages: int
     p50_us: float
     p99_us: float
+    octets: int = 0  # received
 
     def units(self, unit):
         return {"session": self.sessions, "command": self.commands, "message": self.messages}[unit]
@@ -47,20 +54,40 @@ class Slice:
     def per_second(self, unit):
         return self.units(unit) / self.seconds
 
+    def figure(self, name, unit):
+        """By the names of Workload.figure."""
+        return {"cpu": self.cpu_us_per(unit), "time": self.p50_us, "p99": self.p99_us}[name]
+
+
+@dataclasses.dataclass(frozen=True)
+class IdleSlice:
+    """Octets that one more silent connection takes."""
+    all_in: float  # of the control group: the kernel's and those in user space
+    user: float    # in user space
+
+    def figure(self, name, _unit):
+        return {"all-in": self.all_in, "user": self.user}[name]
+
 
 def arguments(load, mail_set, port, seconds, warm_up, seed):
     """The command line without the program's name. `seconds` is whole: pop3load looks at the server's CPU
     time once a second."""
     words = ["run", "--host", "127.0.0.1", "--port", str(port), "--profile", load.profile,
              "--duration", f"{seconds}s", "--warm-up", f"{int(warm_up * 1000)}ms",
-             "--user-format", mail_set.user_format(), "--user-count", str(mail_set.users),
-             "--password", maildrops.PASSWORD, "--seed", str(seed), "--threads", "1", "--quiet"]
+             *users_of(load, mail_set), "--password", maildrops.PASSWORD, "--seed", str(seed), "--threads", "1",
+             "--quiet"]
     words += ["--connections", str(load.connections)] if load.connections else ["--rate", str(load.rate)]
     if load.pipelined:
         words += ["--pipelined", "--pipeline-depth", str(load.pipelined)]
     if load.commands_per_session:
         words += ["--commands", str(load.commands_per_session)]
     return words
+
+
+def users_of(load, mail_set):
+    if load.users_file:
+        return ["--users-file", load.users_file]
+    return ["--user-format", mail_set.user_format(), "--user-count", str(mail_set.users)]
 
 
 class Generator:
@@ -83,8 +110,9 @@ class Generator:
         except subprocess.TimeoutExpired as expired:
             raise Failed(f"pop3load did not end: {' '.join(command)}") from expired
         if done.returncode != 0 and not (done.returncode == EXIT_FAILED and self.is_only_unfinished(workload)):
-            raise Failed(f"pop3load ended with {done.returncode}: {' '.join(command)}\n"
-                         f"{done.stdout[-500:]}{done.stderr[-1500:]}")
+            kind = FellBehind if done.returncode == EXIT_FELL_BEHIND else Failed
+            raise kind(f"pop3load ended with {done.returncode}: {' '.join(command)}\n"
+                       f"{done.stdout[-500:]}{done.stderr[-1500:]}")
         return slice_of(server.peer.name, workload.unit, self._report())
 
     def is_only_unfinished(self, workload):
@@ -111,7 +139,20 @@ def slice_of(server, unit, report):
         raise Failed(f"pop3load measured no {STEP_OF_UNIT[unit]} of {server}, or nothing of its server.")
     taken = Slice(server=server, cpu_seconds=report["server"]["cpu_seconds"], seconds=measured["seconds"],
                   sessions=measured["sessions_ended"], commands=measured["commands"],
-                  messages=measured["messages"], p50_us=latency["p50_us"], p99_us=latency["p99_us"])
+                  messages=measured["messages"], p50_us=latency["p50_us"], p99_us=latency["p99_us"],
+                  octets=measured["octets"])
     if taken.units(unit) == 0 or taken.seconds == 0:
         raise Failed(f"pop3load counted no {unit} of {server}.")
     return taken
+
+
+def seed(binary, maildir, user_format, users, owner, *more):
+    """Makes maildrops with `pop3load seed`: `maildir` has {user} in it, `owner` is (uid, gid) or None, `more`
+    are its other options. Everything is seen mail in cur/."""
+    words = [binary, "seed", "--maildir", maildir, "--user-format", user_format, "--user-count", str(users),
+             "--seen", "--quiet", "--add", *more]
+    if owner is not None:
+        words += ["--owner", f"{owner[0]}:{owner[1]}"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Failed(f"pop3load seed ended with {done.returncode}: {done.stderr.strip()}")

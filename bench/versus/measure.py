@@ -1,19 +1,17 @@
 """Runs the workloads: which server next, for how long, and what came of it."""
 import contextlib
 import dataclasses
-import os
-import random
-import socket
 import time
 
 import load
-import maildrops
 import pairs
 import peers
 import workloads
 
-SECONDS_TO_SETTLE = 1.0
 WORKLOAD_ROUNDS_MAX = 12
+CEILING_CONNECTIONS = 32
+CEILING_SLICES = 2
+ATTEMPTS = 3  # a neighbour may take the processor from the load generator
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,236 +24,151 @@ class Pace:
     idle_rounds: int
 
 
-FULL = Pace(seconds=22 * 60, slice_seconds=2, warm_up_seconds=0.5, rounds_min=3, idle_rounds=3)
-QUICK = Pace(seconds=8.5 * 60, slice_seconds=1, warm_up_seconds=0.2, rounds_min=2, idle_rounds=1)
+FULL = Pace(seconds=33 * 60, slice_seconds=2, warm_up_seconds=0.5, rounds_min=3, idle_rounds=3)
+QUICK = Pace(seconds=7.75 * 60, slice_seconds=1, warm_up_seconds=0.2, rounds_min=2, idle_rounds=1)
 SHORTEST = Pace(seconds=0, slice_seconds=1, warm_up_seconds=0.1, rounds_min=1, idle_rounds=1)
 
 
 @dataclasses.dataclass
 class Outcome:
-    """What a workload gave. rounds[server] is a list of rounds; a round is its slices (load.Slice), or
-    octets a connection where the workload is idle. failures[server]: why it has none."""
+    """What a workload gave. rounds[server] is a list of rounds, a round a list of slices (load.Slice, or
+    load.IdleSlice). failures[server]: why it has none. rates[server]: sessions a second it was asked for,
+    where that was found out."""
     workload: workloads.Workload
     rounds: dict
     failures: dict
+    rates: dict = dataclasses.field(default_factory=dict)
 
 
 class Bench:
     """The servers, their mail, the load generator, and the time there is."""
 
-    def __init__(self, servers, generator, store, pace, say):
-        self.servers = servers      # name -> Server
+    def __init__(self, servers, generator, pace, say):
+        self.servers = servers      # name -> servers.Server
         self.generator = generator
-        self.store = store
         self.pace = pace
         self.say = say              # a line for whoever waits
         self.deadline = time.monotonic() + pace.seconds
-        self.refills = random.Random(pairs.BOOTSTRAP_SEED)
+        self.ceilings = {}          # server -> polls a second at most
 
     def run(self, chosen):
-        """Outcomes of the workloads, in their order; an interrupt ends with what there is."""
+        """Outcomes of the workloads and of their twins, in their order; an interrupt ends with what there is."""
         outcomes = []
         with contextlib.suppress(KeyboardInterrupt):
             for done, workload in enumerate(chosen):
                 share = (self.deadline - time.monotonic()) / (len(chosen) - done)
-                outcomes.append(self._idle(workload) if workload.kind == "idle"
-                                else self._slices(workload, time.monotonic() + share))
+                outcome = self._rounds(workload, time.monotonic() + share)
+                outcomes.append(outcome)
+                if workload.twin is not None:
+                    outcomes.append(dataclasses.replace(outcome, workload=workload.twin))
         return outcomes
 
-    def _slices(self, workload, until):
+    def _rounds(self, workload, until):
         outcome = Outcome(workload, {}, {})
         order = self._prepare(workload, outcome)
         number = 0
         took = 0.0
-        while number < WORKLOAD_ROUNDS_MAX and order:
+        while order and not self._is_enough(workload, number, took, until):
             started = time.monotonic()
-            enough = self.pace.rounds_min if started + took < self.deadline else 1
-            if number >= enough and started + took > until:
-                break
-            order = self._round(workload, outcome, order, number)
+            order = self._round(outcome, order, number)
             number += 1
             took = time.monotonic() - started
         self.say(f"{workload.name}: {number} rounds of {', '.join(order)}")
         return outcome
+
+    def _is_enough(self, workload, number, took, until):
+        """After `number` rounds, the last of which took `took` seconds."""
+        now = time.monotonic()
+        if workload.kind == "idle":  # noise is small, and each slice starts a server
+            return number >= self.pace.idle_rounds
+        enough = self.pace.rounds_min if now + took < self.deadline else 1
+        return number >= WORKLOAD_ROUNDS_MAX or (number >= enough and now + took > until)
 
     def _prepare(self, workload, outcome):
         """Mail for every server, and one session of each maildrop so that indexes are there; the names of
         the servers that take part."""
         order = []
         for name, server in self.servers.items():
-            try:
+            if name in workload.leaves_out:
+                continue
+            with self._failures(outcome, name):
                 server.prepare(workload)
-                self._fill(workload, server)
                 server.visit(workload)
+                if workload.rehearsed:
+                    self._take(outcome, name, seed=1)
                 order.append(name)
-            except (load.Failed, peers.NotStarted, OSError) as error:
-                outcome.failures[name] = str(error)
-                self.say(f"{workload.name}: {name} cannot take part: {error}")
+        if workload.kind == "paced":
+            order = self._pace(outcome, order)
         return order
 
-    def _round(self, workload, outcome, order, number):
+    def _pace(self, outcome, order):
+        """Finds the rates at which the servers are asked; those that have one."""
+        for name in order:
+            if name not in self.ceilings:
+                with self._failures(outcome, name):
+                    self.ceilings[name] = self._ceiling(name, outcome.workload)
+        order = [name for name in order if name in self.ceilings]
+        known = {name: self.ceilings[name] for name in order}
+        outcome.rates = paced_rates(known, outcome.workload.paced_by)
+        return order
+
+    def _ceiling(self, name, workload):
+        closed = dataclasses.replace(workload, load=load.Load(
+            workload.load.profile, connections=CEILING_CONNECTIONS))
+        slices = [self._run(name, closed, seed) for seed in range(CEILING_SLICES)]
+        return pairs.median([each.per_second(workload.unit) for each in slices])
+
+    def _round(self, outcome, order, number):
         """Runs A B C C B A; the names of those that are left, since a server that fails is out."""
         slices = {name: [] for name in order}
         for place, name in enumerate(pairs.round_order(order)):
-            if name in outcome.failures:
-                continue
-            try:
-                self._fill(workload, self.servers[name])
-                slices[name].append(self.generator.run(
-                    self.servers[name].running, workload,
-                    max(self.pace.slice_seconds, workload.seconds_min), self.pace.warm_up_seconds, seed=1 + number * 100 + place))
-            except load.Failed as error:
-                outcome.failures[name] = str(error)
-                outcome.rounds.pop(name, None)
-                self.say(f"{workload.name}: {name} is out: {error}")
+            if name not in outcome.failures:
+                with self._failures(outcome, name):
+                    slices[name].append(self._take(outcome, name, seed=1 + number * 100 + place))
         left = [name for name in order if name not in outcome.failures]
         for name in left:
             outcome.rounds.setdefault(name, []).append(slices[name])
         return left
 
-    def _fill(self, workload, server):
-        if workload.refilled and server.peer.reads_maildirs:
-            drops = maildrops.specmail_maildrops(workload.mail_set.users, self.refills)
-            self.store.refill(server.peer.name, workload.mail_set.prefix, drops)
+    @contextlib.contextmanager
+    def _failures(self, outcome, name):
+        """A server that fails is out of the workload."""
+        try:
+            yield
+        except (load.Failed, peers.NotStarted, OSError) as error:
+            outcome.failures[name] = str(error)
+            outcome.rounds.pop(name, None)
+            self.say(f"{outcome.workload.name}: {name} is out: {error}")
 
-    def _idle(self, workload):
-        outcome = Outcome(workload, {}, {})
-        order = self._prepare_idle(workload, outcome)
-        for _ in range(self.pace.idle_rounds):
-            slices = {name: [] for name in order}
-            for name in pairs.round_order(order):
-                slices[name].append(self._idle_slice(self.servers[name], workload))
-            for name in order:
-                outcome.rounds.setdefault(name, []).append(slices[name])
-        self.say(f"{workload.name}: {self.pace.idle_rounds} rounds of {', '.join(order)}")
-        return outcome
+    def _take(self, outcome, name, seed):
+        """One slice."""
+        workload, server = outcome.workload, self.servers[name]
+        if workload.kind == "idle":
+            return server.idle_slice(workload)
+        if workload.kind == "first":
+            return server.first_slice(workload)
+        if workload.kind == "paced":
+            workload = dataclasses.replace(workload, load=dataclasses.replace(
+                workload.load, rate=outcome.rates[name]))
+        server.refill(workload, self.generator.binary)
+        return self._run(name, workload, seed)
 
-    def _prepare_idle(self, workload, outcome):
-        order = []
-        for name, server in self.servers.items():
+    def _run(self, name, workload, seed):
+        seconds = max(self.pace.slice_seconds, workload.seconds_min)
+        for attempt in range(1, ATTEMPTS + 1):
             try:
-                server.prepare(workload)
-                server.visit(workload)
-                order.append(name)
-            except (peers.NotStarted, OSError) as error:
-                outcome.failures[name] = str(error)
-                self.say(f"{workload.name}: {name} cannot take part: {error}")
-        return order
-
-    def _idle_slice(self, server, workload):
-        """Of a server started anew: what earlier connections left in its pools is not free."""
-        server.stop()
-        server.prepare(workload)
-        return idle_octets(server, workload)
+                return self.generator.run(self.servers[name].running, workload, seconds,
+                                          self.pace.warm_up_seconds, seed)
+            except load.FellBehind:
+                if attempt == ATTEMPTS:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
 
-class Server:
-    """A peer with its place and its control group; running from the first prepare() to stop()."""
-
-    def __init__(self, peer, place, store, make_group):
-        self.peer = peer
-        self.place = place
-        self.store = store
-        self.make_group = make_group
-        self.running = None
-        self.visited = set()  # prefixes
-
-    def prepare(self, workload):
-        """Serves the mail of `workload`. A server without maildirs is started anew for each."""
-        if self.peer.reads_maildirs:
-            self.store.make(self.peer.name, workload.mail_set)
-        elif self.running is not None:
-            self.stop()
-        if self.running is None:
-            self.running = peers.Running(self.peer, self.place, self.make_group(self.peer.name), workload)
-
-    def visit(self, workload):
-        """One session with a listing in each maildrop, so that every index is there before it counts."""
-        prefix = workload.mail_set.prefix
-        if not self.peer.reads_maildirs or workload.refilled or prefix in self.visited:
-            return
-        self.visited.add(prefix)
-        for number in range(self.users_of(workload)):
-            with log_in(self.place.port, f"{prefix}{number}") as (connection, replies):
-                for command in (b"UIDL\r\n", b"LIST\r\n"):
-                    connection.sendall(command)
-                    while replies.readline() not in (b".\r\n", b""):
-                        pass
-                quit_session(connection, replies)
-
-    def users_of(self, workload):
-        """How many maildrops it is asked for: of an idle workload, as many as it holds connections."""
-        if workload.kind != "idle":
-            return workload.mail_set.users
-        return min(self.peer.idle_connections_max[workload.name], workload.mail_set.users)
-
-    def stop(self):
-        if self.running is not None:
-            self.running.stop()
-            self.running = None
-
-
-@contextlib.contextmanager
-def log_in(port, user):
-    """A connection that is logged in, and its replies as a file."""
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection, \
-            connection.makefile("rb") as replies:
-        replies.readline()
-        for command in (f"USER {user}", f"PASS {maildrops.PASSWORD}"):
-            connection.sendall(command.encode() + b"\r\n")
-            reply = replies.readline()
-            if not reply.startswith(b"+OK"):
-                raise OSError(f"The answer to {command.split()[0]} of {user} is {reply!r}.")
-        yield connection, replies
-
-
-def quit_session(connection, replies):
-    connection.sendall(b"QUIT\r\n")
-    replies.readline()
-
-
-def idle_octets(server, workload):
-    """Memory of one more silent connection: what the control group has more with all of them."""
-    count = server.users_of(workload)
-    with contextlib.ExitStack() as held:
-        before = settled_octets(server.running.group)
-        for number in range(count):
-            if workload.name == "idle-in":
-                held.enter_context(log_in(server.place.port, f"{workload.mail_set.prefix}{number}"))
-            else:
-                connection = held.enter_context(
-                    socket.create_connection(("127.0.0.1", server.place.port), timeout=60))
-                if not connection.recv(512).startswith(b"+OK"):
-                    raise OSError(f"No greeting for connection {number + 1}.")
-        during = settled_octets(server.running.group)
-    return (during - before) / count
-
-
-def settled_octets(group):
-    """Memory of the group once two looks agree within 1 %, or after SECONDS_TO_SETTLE."""
-    time.sleep(0.3)
-    deadline = time.monotonic() + SECONDS_TO_SETTLE
-    octets = group.memory_octets()
-    while time.monotonic() < deadline:
-        time.sleep(0.1)
-        again = group.memory_octets()
-        if abs(again - octets) <= octets / 100:
-            return again
-        octets = again
-    return octets
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def make_servers(chosen, folder, store, users_path, make_group):
-    """A Server for each peer, each with a port of its own."""
-    servers = {}
-    for peer in chosen:
-        place = peers.Place(os.path.join(folder, peer.name), store.mail_folder(peer.name), users_path,
-                            free_port())
-        servers[peer.name] = Server(peer, place, store, make_group)
-    return servers
+def paced_rates(ceilings, paced_by):
+    """Sessions a second for each server: its share of its own ceiling, or of that of the server `paced_by`;
+    of the lowest one where that takes no part."""
+    lowest = min(ceilings.values(), default=0)
+    common = ceilings.get(paced_by, lowest)
+    return {name: round(workloads.SHARE_OF_CEILING * (ceiling if paced_by == "own" else common), 1)
+            for name, ceiling in ceilings.items()}

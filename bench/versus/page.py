@@ -28,24 +28,31 @@ def render(data):
     names = list(data["servers"])
     colours = plots.colour_of(names)
     body = [f"<h1>restante and others</h1><p>{html.escape(table.head(data)).replace(chr(10), '<br>')}</p>",
-            key(data, colours),
+            key({name: server["title"] for name, server in data["servers"].items()}, colours),
             "<h2>How many times restante's cost</h2><p>Median ratio of neighbouring slices and its "
             "bootstrap interval. Right of the dashed line: dearer than restante.</p>",
             '<div class="wide">' + plots.ratios(ratio_rows(data), colours) + "</div>",
+            "<h2>What was asked</h2>", html_table(table.asked_rows(data)),
             "<h2>Server's CPU time, or memory</h2>", html_table(table.cost_rows(data, names)),
             "<h2>Ratios</h2>", html_table(table.ratio_rows(data, names)),
             "<h2>Sessions, messages, commands a second</h2>", html_table(table.speed_rows(data, names)),
             "<h2>Every slice</h2><p>In the order of time; lines are medians.</p>",
             '<div class="panels">' + "".join(panel(each, colours) for each in data["workloads"]) + "</div>",
-            "<h2>To be known</h2>", remarks(data), machine(data)]
-    return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>restante and others, '
-            f'{data["date"][:10]}</title><style>{STYLE}</style></head><body>\n' + "\n".join(body)
-            + "\n</body></html>\n")
+            "<h2>To be known</h2>", remarks(data), machine(data["machine"]),
+            f"<p>Data: versus.json, schema {results.SCHEMA}.</p>"]
+    return whole(f"restante and others, {data['date'][:10]}", body)
 
 
-def key(data, colours):
-    items = (f'<span style="background:{colours[name]}"></span>{html.escape(server["title"])}'
-             for name, server in data["servers"].items())
+def whole(title, body):
+    """The page, of the parts of its body."""
+    return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+            f"<style>{STYLE}</style></head><body>\n" + "\n".join(body) + "\n</body></html>\n")
+
+
+def key(titles, colours):
+    """`titles` by name: which colour is which."""
+    items = (f'<span style="background:{colours[name]}"></span>{html.escape(title)}'
+             for name, title in titles.items())
     return f'<p class="key">{"".join(items)}</p>'
 
 
@@ -65,11 +72,9 @@ def html_table(rows):
 
 
 def panel(workload, colours):
-    is_idle = workload["kind"] == "idle"
-    drawn = plots.slices(workload["servers"], colours, 1000 if is_idle else 1)
-    unit = "kB a connection" if is_idle else f"CPU us a {workload['unit']}"
+    drawn = plots.slices(workload["servers"], colours, table.scale_of(workload))
     label = f"<small>{html.escape(workload['label'])}</small>" if workload["label"] else ""
-    return (f"<figure><figcaption><b>{html.escape(workload['name'])}</b>, {unit}"
+    return (f"<figure><figcaption><b>{html.escape(workload['name'])}</b>, {html.escape(workload['measure'])}"
             f"<small>{html.escape(workload['meaning'])}</small>{label}</figcaption>{drawn}</figure>")
 
 
@@ -80,8 +85,6 @@ def remarks(data):
     return "<ul>" + "".join(f"<li>{html.escape(item)}</li>" for item in items) + "</ul>"
 
 
-def machine(data):
-    """The whole description, and where the numbers are."""
-    described = html.escape(json.dumps(data["machine"], indent=1))
-    return (f"<details><summary>The machine</summary><pre>{described}</pre></details>"
-            f"<p>Data: versus.json, schema {results.SCHEMA}.</p>")
+def machine(description):
+    described = html.escape(json.dumps(description, indent=1))
+    return f"<details><summary>The machine</summary><pre>{described}</pre></details>"

@@ -19,6 +19,12 @@ class NotStarted(Exception):
     """A server did not greet; the text is a sentence with the end of its log."""
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Place:
     """What a server is given: its folder, its mail, the users of all, a port."""
 
@@ -52,6 +58,10 @@ class Peer:
     def command(self, place, workload):
         """Writes what it needs into place.folder; the command line that stays in the foreground."""
         raise NotImplementedError
+
+    def variant(self, _workload):
+        """What of its configuration the workload decides: it is started anew where this differs."""
+        return None
 
     def log_path(self, place):
         return os.path.join(place.folder, "log")
@@ -113,8 +123,10 @@ class Restante(Peer):
     name = "restante"
     title = "restante"
 
-    def __init__(self, build):
+    def __init__(self, build, settings=""):
+        """`settings`: further lines of its configuration, whole tables."""
         self.binary = os.path.join(build, "restante")
+        self.settings = settings
 
     def missing(self):
         return None if os.path.exists(self.binary) else f"{self.binary} is missing; run tools/build release"
@@ -122,14 +134,17 @@ class Restante(Peer):
     def version(self):
         return output_of(self.binary, "version").splitlines()[0]
 
+    def variant(self, workload):
+        return 'cache_ttl = "0s"\n' if workload is not None and workload.cold_passwords else ""
+
     def command(self, place, workload):
         path = os.path.join(place.folder, "restante.toml")
         with open(path, "w", encoding="utf-8") as file:
             file.write(f'[listener.pop3]\naddress = ["127.0.0.1:{place.port}"]\n'
                        f'[storage]\nmaildir = "{place.mail}/{{user}}"\nuser = "{mail_user().pw_name}"\n'
-                       '[auth]\nallow_cleartext = true\n'
+                       f'[auth]\nallow_cleartext = true\n{self.variant(workload)}'
                        f'[auth.backend.local]\ntype = "passwd-file"\npath = "{place.users}"\n'
-                       f'[log]\ntarget = "file:{self.log_path(place)}"\n')
+                       f'[log]\ntarget = "file:{self.log_path(place)}"\n{self.settings}')
         # The log is made for the user that restante becomes.
         with open(self.log_path(place), "ab"):
             os.chown(self.log_path(place), mail_user().pw_uid, mail_user().pw_gid)
@@ -179,19 +194,13 @@ class Pop3Null(Peer):
     def version(self):
         return "pop3null"
 
-    def command(self, place, workload):
-        return [self.binary, *null_arguments(place.port, workload)]
-
-
-def null_arguments(port, workload):
-    """What pop3null must be told to answer like a maildrop of `workload`; its messages are all of one size,
-    the mean."""
-    arguments = ["--port", str(port)]
-    if workload is not None and workload.mail_set is not None:
+    def variant(self, workload):
+        """Its answers are those of a maildrop of `workload`; its messages are all of one size, the mean."""
         sizes = workload.mail_set.sizes
-        arguments += ["--messages", str(workload.mail_set.messages),
-                      "--message", str(sum(sizes) // len(sizes))]
-    return arguments
+        return ("--messages", str(workload.mail_set.messages), "--message", str(sum(sizes) // len(sizes)))
+
+    def command(self, place, workload):
+        return [self.binary, "--port", str(place.port), *self.variant(workload)]
 
 
 class Courier(Peer):

@@ -3,7 +3,7 @@ import html
 import math
 
 # Okabe and Ito's colours, which people with any colour vision can tell apart.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#888888")
 ROW_HEIGHT = 26
 LABEL_WIDTH = 190
 PLOT_WIDTH = 640
@@ -11,6 +11,9 @@ TOP = 30
 MARGIN = 24
 SLICES_HEIGHT = 150
 SLICES_WIDTH = 400
+CURVES_HEIGHT = 300
+CURVES_WIDTH = 560
+LABEL_ROOM = 30
 
 
 def colour_of(names):
@@ -75,6 +78,75 @@ def slices(servers, colours, scale=1):
             parts.append(f'<line x1="{left}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}" stroke="{colours[name]}" '
                          'stroke-opacity=".4"/>')
     return "".join([*parts, "</svg>"])
+
+
+def curves(series, colours, from_zero=False):
+    """`series`: name -> [{x, median, low, high}] in the order of x, all positive. x is logarithmic, y too
+    unless it is to begin at zero, which shows what is flat."""
+    points = [point for each in series.values() for point in each]
+    if not points:
+        return ""
+    across = LogAxis(min(point["x"] for point in points), max(point["x"] for point in points), CURVES_WIDTH - 100)
+    highest, lowest = max(point["high"] for point in points), min(point["low"] for point in points)
+    length = CURVES_HEIGHT - 2 * MARGIN - TOP / 2
+    up = LinearAxis(highest * 1.1, length) if from_zero else LogAxis(lowest / 1.15, highest * 1.15, length)
+    left, bottom = 64, CURVES_HEIGHT - 2 * MARGIN
+    parts = [opening(CURVES_WIDTH, CURVES_HEIGHT)]
+    for value in up.ticks():
+        y = bottom - up.at(value)
+        parts += [line(left, y, CURVES_WIDTH - 20, y, "grid"), text(left - 6, y + 4, short(value), "end")]
+    parts += labels_below(sorted({point["x"] for point in points}), left + 8, across, bottom + 18)
+    for name, each in series.items():
+        placed = [(left + 8 + across.at(point["x"]), bottom - up.at(point["median"]),
+                   bottom - up.at(point["low"]), bottom - up.at(point["high"]), point) for point in each]
+        parts.append(curve(name, placed, colours[name]))
+    return "".join([*parts, "</svg>"])
+
+
+def labels_below(values, left, across, y):
+    """Those that have room."""
+    parts, taken = [], -LABEL_ROOM
+    for value in values:
+        if across.at(value) - taken >= LABEL_ROOM:
+            taken = across.at(value)
+            parts.append(text(left + taken, y, short(value), "middle"))
+    return parts
+
+
+def curve(name, placed, colour):
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y, _, _, _ in placed)
+    parts = [f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>']
+    for x, y, low, high, point in placed:
+        parts.append(f'<line x1="{x:.1f}" y1="{low:.1f}" x2="{x:.1f}" y2="{high:.1f}" stroke="{colour}" '
+                     'stroke-width="2" stroke-opacity=".5"/>')
+        parts.append(dot(x, y, colour, f"{name}, {point['x']:,}: {point['median']:.4g}"))
+    return "".join(parts)
+
+
+def short(value):
+    """1500 is 1.5k, and 2048 is 2k."""
+    sizes = ((1 << 20, "M"), (1 << 10, "k")) if value and value % 1024 == 0 else ((1e6, "M"), (1e3, "k"))
+    for size, letter in sizes:
+        if abs(value) >= size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.3g}"
+
+
+class LinearAxis:
+    """From 0 to `high`."""
+
+    def __init__(self, high, length):
+        self.high = high
+        self.length = length
+
+    def at(self, value):
+        return min(max(value / self.high, 0), 1) * self.length
+
+    def ticks(self):
+        """About five, at 1, 2 or 5 of a decade."""
+        decade = 10 ** math.floor(math.log10(self.high / 5))
+        step = next(factor * decade for factor in (1, 2, 5, 10) if factor * decade * 5 >= self.high)
+        return [step * number for number in range(int(self.high / step) + 1)]
 
 
 class LogAxis:

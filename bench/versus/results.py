@@ -1,6 +1,6 @@
 """What was measured as data: the JSON (schema below), from which the table and the page are made.
 
-    schema      "restante-versus/1"; a change that breaks readers raises the number
+    schema      "restante-versus/2"; a change that breaks readers raises the number
     date        of the begin, UTC
     pace        "full", "quick" or "shortest"
     machine     processor, memory, kernel, io_uring as probed
@@ -8,11 +8,14 @@
     servers     name -> {title, version}, in the order of the table; skipped: name -> reason
     notes       sentences a reader must know
     workloads   [{name, meaning, unit, model, kind, label, rounds,
-                  servers: {name: {median, low, high    CPU us a unit, or octets a connection: the median
-                                                        and the quartiles of the slices
+                  figure, measure       "cpu", "time", "p99" (us a unit), "all-in", "user" (octets); in words
+                  servers: {name: {median, low, high    of the figure: the median and the quartiles of the slices
                                    per_second, p50_us, p99_us    medians; null where idle
+                                   rate                          sessions a second asked for; null where not
                                    slices: [[...], ...]          the figure of each slice, by round
                                    over_restante, over_floor}},  {median, low, high} of the paired ratios
+                  asked: [{what, relation, bound, measured, met}],  relation "at least" or "at most"; the
+                                                                    last two are null where not measured
                   failures: {name: reason}}]
 """
 import dataclasses
@@ -21,10 +24,10 @@ import json
 
 import machine
 import pairs
+import workloads
 
-SCHEMA = "restante-versus/1"
+SCHEMA = "restante-versus/2"
 REFERENCE = "restante"
-FLOOR = "pop3null"
 NOTES = [
     "Intervals are bootstrap intervals over rounds, meant to be of 95 %. Few rounds give less: simulated, they "
     "hold the true ratio in " + ", ".join(f"{share:.0%} of cases at {rounds} rounds"
@@ -34,6 +37,8 @@ NOTES = [
     "alone, all of its children included, the client's left out.",
     "Sessions a second and latencies are of a closed loop on a shared machine: they say how the server and "
     "the load generator together used it, not what the server could do alone.",
+    "Memory of idle connections: all in is what the control group is charged, the kernel's memory for sockets, "
+    "files and folders included; user space is anonymous memory of the server's processes.",
 ]
 
 
@@ -43,52 +48,71 @@ def as_json(outcomes, context):
 
 
 def context_of(pace_name, accounting, servers, skipped):
-    now = datetime.datetime.now(datetime.timezone.utc)
-    return {"date": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "pace": pace_name, "machine": machine.describe(),
+    return {"date": now(), "pace": pace_name, "machine": machine.describe(),
             "accounting": accounting,
             "servers": {peer.name: {"title": peer.title, "version": peer.version()} for peer in servers},
             "skipped": skipped, "notes": NOTES}
 
 
+def now():
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def of_workload(outcome):
     workload = outcome.workload
     figures = {name: figures_of(rounds, workload) for name, rounds in outcome.rounds.items()}
-    described = {name: of_server(name, outcome.rounds[name], figures, workload) for name in figures}
+    described = {name: of_server(name, outcome, figures) for name in figures}
     rate = workload.load.rate if workload.load else 0
     return {"name": workload.name, "meaning": workload.meaning, "unit": workload.unit, "kind": workload.kind,
+            "figure": workload.figure, "measure": workload.measure(),
             "model": "open" if rate else "closed", "label": workload.label,
             "load": dataclasses.asdict(workload.load) if workload.load else None,
             "rounds": max((len(rounds) for rounds in figures.values()), default=0),
-            "servers": described, "failures": outcome.failures}
+            "servers": described, "asked": verdicts(workload.asked(), described), "failures": outcome.failures}
 
 
 def figures_of(rounds, workload):
     """The one figure of each slice, by round."""
-    if workload.kind == "idle":
-        return rounds
-    return [[each.cpu_us_per(workload.unit) for each in slices] for slices in rounds]
+    return [[each.figure(workload.figure, workload.unit) for each in slices] for slices in rounds]
 
 
-def of_server(name, rounds, figures, workload):
+def verdicts(asked, described):
+    """What is asked beside what was measured."""
+    own = described.get(REFERENCE)
+    tuned = described.get(workloads.TUNED)
+    demands = [("Dovecot tuned / restante", "at least", asked.tuned_at_least, tuned and tuned["over_restante"]),
+               ("restante / floor", "at most", asked.floor_at_most, own and own["over_floor"]),
+               ("octets", "at most", asked.octets_at_most, own)]
+    return [verdict(*demand) for demand in demands if demand[2] is not None]
+
+
+def verdict(what, relation, bound, measured):
+    value = measured["median"] if measured else None
+    met = None if value is None else (value >= bound if relation == "at least" else value <= bound)
+    return {"what": what, "relation": relation, "bound": bound, "measured": value, "met": met}
+
+
+def of_server(name, outcome, figures):
+    workload, rounds = outcome.workload, outcome.rounds[name]
     values = pairs.flat(figures[name])
     described = {"median": pairs.median(values), "low": pairs.quantile(values, 0.25),
                  "high": pairs.quantile(values, 0.75), "slices": figures[name],
-                 "per_second": None, "p50_us": None, "p99_us": None}
-    if workload.kind == "load":
+                 "per_second": None, "p50_us": None, "p99_us": None, "rate": outcome.rates.get(name)}
+    if not workload.is_memory():
         slices = pairs.flat(rounds)
         described["per_second"] = pairs.median([each.per_second(workload.unit) for each in slices])
         described["p50_us"] = pairs.median([each.p50_us for each in slices])
         described["p99_us"] = pairs.median([each.p99_us for each in slices])
-    for key, other in (("over_restante", REFERENCE), ("over_floor", FLOOR)):
+    for key, other in (("over_restante", REFERENCE), ("over_floor", workloads.FLOOR)):
         with_other = other in figures and other != name
         described[key] = ratio(figures[name], figures[other]) if with_other else None
     return described
 
 
 def ratio(numerators, denominators):
-    """Nothing where a slice of the denominator is no positive figure."""
+    """Nothing where a slice is no positive figure, as memory that a server had already."""
     whole = min(len(numerators), len(denominators))
-    if whole == 0 or min(pairs.flat(denominators[:whole])) <= 0:
+    if whole == 0 or min(pairs.flat([*numerators[:whole], *denominators[:whole]])) <= 0:
         return None
     return pairs.median_ratio(numerators[:whole], denominators[:whole]).as_json()
 

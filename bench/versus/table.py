@@ -1,5 +1,6 @@
 """The results as text, for a terminal and for README."""
 import results
+import workloads
 
 MISSING = "-"
 
@@ -9,6 +10,8 @@ def render(data):
     names = list(data["servers"])
     parts = [head(data), grid(cost_rows(data, names)), "", grid(ratio_rows(data, names)), "",
              grid(speed_rows(data, names)), ""]
+    if len(asked := asked_rows(data)) > 1:
+        parts += [grid(asked), ""]
     parts += [f"skipped: {name}: {reason}" for name, reason in data["skipped"].items()]
     parts += [f"{each['name']}: {name} is missing: {reason.splitlines()[0]}"
               for each in data["workloads"] for name, reason in each["failures"].items()]
@@ -25,12 +28,16 @@ def head(data):
 
 def cost_rows(data, names):
     """The first row names the columns."""
-    rows = [["workload", "server's CPU, median", *(data["servers"][name]["title"] for name in names)]]
+    rows = [["workload", "median", *(data["servers"][name]["title"] for name in names)]]
     for each in data["workloads"]:
-        what = "kB a connection" if each["kind"] == "idle" else f"us a {each['unit']}"
-        scale = 1000 if each["kind"] == "idle" else 1
-        rows.append([each["name"], what, *(cost(each["servers"].get(name), scale) for name in names)])
+        rows.append([each["name"], each["measure"],
+                     *(cost(each["servers"].get(name), scale_of(each)) for name in names)])
     return rows
+
+
+def scale_of(workload):
+    """Octets are told in kB."""
+    return 1000 if workload["kind"] == "idle" else 1
 
 
 def cost(server, scale):
@@ -38,7 +45,7 @@ def cost(server, scale):
 
 
 def ratio_rows(data, names):
-    others = [name for name in names if name not in (results.REFERENCE, results.FLOOR)]
+    others = [name for name in names if name not in (results.REFERENCE, workloads.FLOOR)]
     titles = [f"{data['servers'][name]['title']} / restante" for name in others]
     rows = [["workload", "rounds", "restante / floor", *titles]]
     for each in data["workloads"]:
@@ -47,6 +54,18 @@ def ratio_rows(data, names):
         cells += [interval(each["servers"].get(name) and each["servers"][name]["over_restante"])
                   for name in others]
         rows.append([each["name"], str(each["rounds"]), *cells])
+    return rows
+
+
+def asked_rows(data):
+    """Every demand beside what was measured."""
+    rows = [["workload", "what", "asked", "measured", ""]]
+    for each in data["workloads"]:
+        for demand in each["asked"]:
+            measured = MISSING if demand["measured"] is None else digits(demand["measured"])
+            verdict = {True: "met", False: "not met", None: "not measured"}[demand["met"]]
+            rows.append([each["name"], demand["what"], f"{demand['relation']} {demand['bound']:,g}", measured,
+                         verdict])
     return rows
 
 

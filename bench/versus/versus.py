@@ -4,6 +4,7 @@
 Same users, same mail, same hashes for all; each server with all its children in a control group of its own;
 slices A B B A. Writes a table, versus.json and versus.html. Needs root (control groups, Dovecot)."""
 import argparse
+import contextlib
 import os
 import shutil
 import signal
@@ -15,11 +16,15 @@ import time
 sys.dont_write_bytecode = True  # the checkout stays as it was
 import cgroups
 import load
+import machine
 import maildrops
 import measure
 import page
 import peers
 import results
+import servers
+import strategies
+import strategies_page
 import table
 import workloads
 
@@ -36,18 +41,20 @@ def parse(arguments):
     parser = argparse.ArgumentParser(prog="bench/versus/run", description=__doc__)
     pace = parser.add_mutually_exclusive_group()
     pace.add_argument("--quick", dest="pace", action="store_const", const="quick", default="full",
-                      help="within 10 minutes instead of 25: fewer rounds, wider intervals")
+                      help="within 10 minutes instead of 40: fewer rounds, wider intervals")
     pace.add_argument("--shortest", dest="pace", action="store_const", const="shortest",
                       help="one round of one second: whether it works, no figures")
     parser.add_argument("--only", default="", metavar="WORKLOAD[,..]", help="these rows")
     parser.add_argument("--peers", default="", metavar="SERVER[,..]",
                         help="these servers, by their names in --list")
+    parser.add_argument("--strategies", nargs="?", const=",".join(strategies.NAMES), metavar="STRATEGY[,..]",
+                        help="instead: restante with each [delivery] strategy, or with these, by message size")
     parser.add_argument("--list", action="store_true", help="the workloads and the servers, and end")
     parser.add_argument("--install", action="store_true", help="first install what is missing (Debian)")
     parser.add_argument("--build", default=os.path.join(ROOT, "build", "release"),
                         help="folder of restante, pop3load and pop3null")
     parser.add_argument("--pop3load", default="", metavar="PATH", help="another load generator")
-    parser.add_argument("--output", default=".", metavar="FOLDER", help="of versus.json and versus.html")
+    parser.add_argument("--output", default=".", metavar="FOLDER", help="of the JSON and the page")
     parser.add_argument("--folder", default=None, metavar="FOLDER", help="where the mail lies meanwhile")
     return parser.parse_args(arguments)
 
@@ -67,8 +74,10 @@ def main(arguments):
     try:
         if options.install:
             peers.install()
+        if options.strategies is not None:
+            return compare_strategies(options)
         return compare(options, chosen, wanted)
-    except (Unprepared, cgroups.Unusable) as error:
+    except (Unprepared, cgroups.Unusable, load.Failed) as error:
         print(f"bench/versus: {error}", file=sys.stderr)
     except subprocess.CalledProcessError as error:
         print(f"bench/versus: {' '.join(error.cmd)} ended with {error.returncode}.", file=sys.stderr)
@@ -97,25 +106,61 @@ def print_list(chosen, known):
 
 def compare(options, chosen, wanted):
     hierarchies = cgroups.find()
+    binary = find_generator(options)
     skipped = {peer.name: reason for peer in wanted if (reason := peer.missing())}
     taking_part = [peer for peer in wanted if peer.name not in skipped]
     for name, reason in skipped.items():
         say(f"skipped: {name}: {reason}")
     if not taking_part:
         raise Unprepared("None of the servers is here. Run tools/build release; --install installs Dovecot.")
+    context = results.context_of(options.pace, hierarchies.description(), taking_part, skipped)
+    with own_folder(options) as folder:
+        outcomes = in_folder(folder, options, chosen, taking_part, hierarchies, binary)
+    data = results.as_json(outcomes, context)
+    tell(options.output, "versus", data, page.render(data), table.render(data))
+    return EXIT_FAILED if any(each["failures"] for each in data["workloads"]) else EXIT_OK
+
+
+def compare_strategies(options):
+    """restante with each of its strategies."""
+    hierarchies = cgroups.find()
+    context = {"date": results.now(), "pace": options.pace, "machine": machine.describe(),
+               "accounting": hierarchies.description(),
+               "version": peers.Restante(options.build).version()}
+    with own_folder(options) as folder:
+        place = strategies.Place(folder, os.path.abspath(options.build), find_generator(options), mail_owner(),
+                                 lambda name: cgroups.Group(hierarchies, f"restante-versus-{os.getpid()}-{name}"))
+        measured = strategies.run(place, names_of(options.strategies), strategies.PACES[options.pace], say)
+    data = strategies.as_json(measured, context)
+    tell(options.output, "strategies", data, strategies_page.render(data), strategies_page.render_text(data))
+    return EXIT_OK if data["cells"] else EXIT_FAILED
+
+
+def find_generator(options):
     binary = options.pop3load or os.path.join(options.build, "pop3load")
     if not os.path.exists(binary):
         raise Unprepared(f"The load generator {binary} is missing. Run tools/build release.")
+    return binary
+
+
+@contextlib.contextmanager
+def own_folder(options):
+    """Where the mail lies meanwhile; SIGTERM is as Ctrl-C: what was started is stopped."""
     os.makedirs(options.output, exist_ok=True)
-    context = results.context_of(options.pace, hierarchies.description(), taking_part, skipped)
     check_folder(options.folder or tempfile.gettempdir())
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was started is stopped
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = tempfile.mkdtemp(prefix="restante-versus-", dir=options.folder)
+    os.chmod(folder, 0o755)
     try:
-        outcomes = in_folder(folder, options, chosen, taking_part, hierarchies, binary)
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return tell(results.as_json(outcomes, context), options.output)
+
+
+def mail_owner():
+    """(uid, gid) of the mail; None: whoever runs this."""
+    owner = peers.mail_user()
+    return (owner.pw_uid, owner.pw_gid) if os.geteuid() == 0 else None
 
 
 def check_folder(folder):
@@ -132,19 +177,17 @@ def check_folder(folder):
 
 def in_folder(folder, options, chosen, taking_part, hierarchies, binary):
     """Everything is started and stopped here."""
-    os.chmod(folder, 0o755)
-    owner = peers.mail_user()
-    store = maildrops.Store(folder, (owner.pw_uid, owner.pw_gid) if os.geteuid() == 0 else None)
+    store = maildrops.Store(folder, mail_owner())
     users = write_users(folder, options.build)
     name = f"restante-versus-{os.getpid()}"
-    servers = measure.make_servers(taking_part, folder, store, users,
-                                   lambda peer: cgroups.Group(hierarchies, f"{name}-{peer}"))
-    generator = load.Generator(binary, folder)
-    bench = measure.Bench(servers, generator, store, PACES[options.pace], say)
+    started = servers.make_servers(
+        taking_part, folder, store, users,
+        lambda peer, charges_sockets: cgroups.Group(hierarchies, f"{name}-{peer}", charges_sockets))
+    bench = measure.Bench(started, load.Generator(binary, folder), PACES[options.pace], say)
     try:
         return bench.run(chosen)
     finally:
-        for server in servers.values():
+        for server in started.values():
             server.stop()
 
 
@@ -165,15 +208,14 @@ def sha512_crypt(build):
     return done.stdout.strip()
 
 
-def tell(data, folder):
-    """Table, JSON, page; a comparison with a server missing in a row has failed."""
-    paths = [os.path.join(folder, name) for name in ("versus.json", "versus.html")]
+def tell(folder, name, data, html, text):
+    """Table, JSON, page."""
+    paths = [os.path.join(folder, f"{name}.{kind}") for kind in ("json", "html")]
     results.write(paths[0], data)
     with open(paths[1], "w", encoding="utf-8") as file:
-        file.write(page.render(data))
-    print(table.render(data))
+        file.write(html)
+    print(text)
     print(f"{' and '.join(paths)} written")
-    return EXIT_FAILED if any(each["failures"] for each in data["workloads"]) else EXIT_OK
 
 
 STARTED = time.monotonic()

@@ -1,4 +1,4 @@
-"""The work that is compared. A row is a name, what is counted, the mail it needs and the load."""
+"""The work that is compared. A row is a name, what is counted, the mail it needs, the load, and what is asked."""
 import dataclasses
 import typing
 
@@ -7,6 +7,10 @@ from maildrops import SIZES_OF_MEAN_35_KB, MailSet
 
 CONNECTIONS = 8
 HASHED_PASSWORDS = 8  # different salts
+SHARE_OF_CEILING = 0.7
+TUNED = "dovecot-tuned"
+DEFAULT = "dovecot-default"
+FLOOR = "pop3null"
 
 SMALL = MailSet("small", users=100, messages=20)
 MEDIUM = MailSet("medium", users=32, messages=1000)
@@ -14,24 +18,74 @@ LARGE = MailSet("large", users=8, messages=10000)
 LETTERS_LF = MailSet("lf", users=64, messages=20, sizes=tuple(SIZES_OF_MEAN_35_KB))
 LETTERS_CRLF = MailSet("crlf", users=64, messages=20, sizes=tuple(SIZES_OF_MEAN_35_KB), crlf=True)
 HASHED = MailSet("hashed", users=100, messages=20, scheme="SHA512-CRYPT")
-IDLE = MailSet("idle", users=1000, messages=1)
+IDLE = MailSet("idle", users=1000, messages=20)
+FRESH = MailSet("fresh", users=5, messages=10000, pool_files=10000)
 SPECMAIL = MailSet("spec", users=400, messages=0)
-MAIL_SETS = (SMALL, MEDIUM, LARGE, LETTERS_LF, LETTERS_CRLF, HASHED, IDLE, SPECMAIL)
+MAIL_SETS = (SMALL, MEDIUM, LARGE, LETTERS_LF, LETTERS_CRLF, HASHED, IDLE, FRESH, SPECMAIL)
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What a row is to reach."""
+    tuned_at_least: typing.Optional[float] = None   # Dovecot tuned / restante
+    floor_at_most: typing.Optional[float] = None    # restante / pop3null
+    octets_at_most: typing.Optional[int] = None     # of restante itself
+
+
+# By the names of rows. Nothing else in this folder knows them.
+ASKED = {
+    "poll-20": Asked(tuned_at_least=9, floor_at_most=1.8),
+    "poll-20-hashed": Asked(tuned_at_least=35, floor_at_most=1.9),
+    "poll-10000": Asked(tuned_at_least=100, floor_at_most=3.4),
+    "sync-20": Asked(tuned_at_least=8, floor_at_most=1.8),
+    "sync-10000": Asked(tuned_at_least=40),
+    "drain-lf": Asked(tuned_at_least=6, floor_at_most=2.0),
+    "drain-crlf": Asked(tuned_at_least=7, floor_at_most=1.4),
+    "noop": Asked(tuned_at_least=1.3, floor_at_most=1.15),
+    "noop-pipelined": Asked(tuned_at_least=5, floor_at_most=1.7),
+    "idle-in": Asked(tuned_at_least=20),
+    "idle-in-user": Asked(octets_at_most=4000),
+    "idle-out": Asked(tuned_at_least=3),
+    "idle-out-user": Asked(octets_at_most=1000),
+    "first-login": Asked(tuned_at_least=1),
+    "poll-p99-own": Asked(tuned_at_least=1),
+    "poll-p99-same": Asked(tuned_at_least=1),
+}
+
+FIGURES = {"cpu": "CPU us a {unit}", "time": "us a {unit}", "p99": "p99 in us of a {unit}",
+           "all-in": "kB a {unit}", "user": "kB of user space a {unit}"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
-    """One row of the table. `kind`: "load" is measured in slices of CPU time a `unit`; "idle" in octets
-    a connection, logged in where `load` says so."""
+    """One row of the table. `kind` says how a slice is taken: "load" is one run of pop3load; "paced" one at
+    SHARE_OF_CEILING of the rate that `paced_by` has at most ("own": each server its own); "first" opens
+    maildrops without an index; "idle" holds connections, logged in where the name says so."""
     name: str
     meaning: str
     unit: str
     mail_set: MailSet
     load: typing.Optional[Load] = None
     kind: str = "load"
+    figure: str = "cpu"     # of a slice; of FIGURES
+    twin: typing.Optional["Workload"] = None  # another row, of another figure of the same slices
     seconds_min: int = 1    # of a slice, so that enough of them end within it
     refilled: bool = False  # its sessions remove mail: new maildrops before each slice
+    cold_passwords: bool = False  # no server may remember passwords
+    rehearsed: bool = False  # a slice before the first does not count: what may remember passwords, does
+    paced_by: str = ""
+    leaves_out: tuple = ()  # servers for which the row would say nothing
     label: str = ""         # what a reader must know beside the figures
+
+    def asked(self):
+        return ASKED.get(self.name, Asked())
+
+    def measure(self):
+        """What the figure is, as the tables say it."""
+        return FIGURES[self.figure].format(unit=self.unit)
+
+    def is_memory(self):
+        return self.kind == "idle"
 
 
 def closed(profile, **more):
@@ -47,6 +101,9 @@ def polls_and_syncs():
     for mail_set in (SMALL, MEDIUM, LARGE):
         yield Workload(f"poll-{mail_set.messages}", f"USER PASS STAT QUIT, {mail_set.messages:,} messages",
                        "session", mail_set, closed("poll"), seconds_min=slice_seconds(mail_set))
+    yield Workload("poll-20-hashed", "the same of 20, SHA512-CRYPT passwords that were right before", "session",
+                   HASHED, closed("poll"), rehearsed=True, leaves_out=(DEFAULT,),
+                   label="what a server remembers of passwords as shipped, Dovecot's cache as tuned, is warm")
     for mail_set in (SMALL, MEDIUM, LARGE):
         yield Workload(f"sync-{mail_set.messages}",
                        f"CAPA USER PASS STAT LIST UIDL QUIT, {mail_set.messages:,} messages",
@@ -73,20 +130,47 @@ def noops():
                    Load("noop", connections=32, pipelined=64, commands_per_session=20000))
 
 
+def latencies():
+    """The rate is set when the servers' ceilings are known."""
+    for name, paced_by, whose in (("own", "own", "its own"), ("same", TUNED, "Dovecot tuned's")):
+        yield Workload(f"poll-p99-{name}", f"poll of 20 messages at {SHARE_OF_CEILING:.0%} of {whose} highest rate",
+                       "session", SMALL, Load("poll", rate=1), kind="paced", figure="p99", seconds_min=2,
+                       paced_by=paced_by, leaves_out=(DEFAULT,),
+                       label="open model, from when a session was meant to begin; the highest rate is that of "
+                             "a closed loop with 32 connections, in which client and server share the machine")
+
+
+def first_logins():
+    meaning = "poll of 10,000 LF messages that no index knows, files in the page cache"
+    yield Workload("first-login", meaning, "session", FRESH, kind="first", figure="time",
+                   leaves_out=(DEFAULT, FLOOR),
+                   twin=Workload("first-login-cpu", meaning, "session", FRESH, kind="first"),
+                   label=f"{FRESH.users - 1} maildrops a slice, one after the other, of a server started anew that "
+                         "has served one more maildrop; its indexes were removed")
+
+
+def idle():
+    for name, what in (("idle-in", "logged in (20 messages) and silent"), ("idle-out", "not logged in")):
+        user = Workload(f"{name}-user", f"the same in user space, {what}", "connection", IDLE, kind="idle",
+                        figure="user")
+        yield Workload(name, f"memory of a connection that is {what}, kernel and user space", "connection", IDLE,
+                       kind="idle", figure="all-in", twin=user)
+
+
 def all_workloads():
-    """In the order of the table. TLS rows are missing as long as restante speaks no TLS."""
+    """In the order of the table, twins left out. TLS rows are missing as long as restante speaks no TLS."""
     return [
         *polls_and_syncs(),
         *downloads(),
         *noops(),
+        *first_logins(),
+        *latencies(),
+        *idle(),
         Workload("specmail2001", "SPECmail2001's sessions, mail removed, 100 sessions a second (open model)",
                  "session", SPECMAIL, Load("specmail2001", rate=100), refilled=True,
                  label="times scaled: SPECmail2001 runs for hours and looks at a mailbox every 300 s at most"),
-        Workload("login-storm", "login and QUIT, SHA512-CRYPT passwords", "session", HASHED,
-                 closed("login-storm")),
-        Workload("idle-in", "memory of a connection that is logged in and silent", "connection", IDLE,
-                 kind="idle"),
-        Workload("idle-out", "memory of a connection that is not logged in", "connection", IDLE, kind="idle"),
+        Workload("login-storm", "login and QUIT, SHA512-CRYPT passwords, none remembered", "session", HASHED,
+                 closed("login-storm"), cold_passwords=True, label='restante with [auth] cache_ttl = "0s"'),
     ]
 
 

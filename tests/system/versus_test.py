@@ -2,12 +2,17 @@
 and the whole of it in its shortest form."""
 import html.parser
 import json
+import mmap
 import os
 import random
 import re
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+import types
 import unittest
 
 import harness
@@ -23,10 +28,12 @@ import pairs
 import peers
 import plots
 import results
+import strategies
+import strategies_page
 import table
 import workloads
 
-SECONDS_FOR_ALL = 180
+SECONDS_FOR_ALL = 300
 
 
 def slice_of(server, cpu_us_per_session, sessions=1000):
@@ -142,6 +149,16 @@ class AccountingTest(unittest.TestCase):
         self.assertEqual(cgroups.cpu_seconds(self.folder.name, 1), 2.5)
         self.assertEqual(cgroups.cpu_seconds(self.folder.name, 2), 1.5)
 
+    def test_memory_in_user_space_is_that_of_anonymous_pages(self):
+        mapped = mmap.mmap(-1, 8 << 20)
+        before = cgroups.anonymous_octets(os.getpid())
+        mapped.write(b"x" * (8 << 20))
+        self.assertAlmostEqual(cgroups.anonymous_octets(os.getpid()) - before, 8 << 20, delta=1 << 20)
+        mapped.close()
+
+    def test_a_process_that_has_ended_has_no_memory(self):
+        self.assertEqual(cgroups.anonymous_octets(0), 0)
+
     def test_memory_of_both_versions_leaves_the_cache_of_files_out(self):
         self.write("memory.usage_in_bytes", "1000\n")
         self.write("memory.current", "2000\n")
@@ -172,13 +189,28 @@ class MailTest(unittest.TestCase):
     def test_names_are_unique(self):
         self.assertEqual(len({maildrops.file_name(number) for number in range(10000)}), 10000)
 
-    def test_specmail2001_maildrops_follow_its_tables(self):
-        drops = maildrops.specmail_maildrops(20000, random.Random(5))
-        counts = [len(drop) for drop in drops]
-        self.assertAlmostEqual(sum(counts) / len(counts), 3.43, delta=0.1)
-        self.assertAlmostEqual(counts.count(0) / len(counts), 0.265, delta=0.01)
-        sizes = pairs.flat(drops)
-        self.assertAlmostEqual(sizes.count(2000) / len(sizes), 0.3071, delta=0.01)
+    def test_what_servers_keep_beside_the_mail_is_removed_and_the_mail_is_not(self):
+        with tempfile.TemporaryDirectory() as folder:
+            store = maildrops.Store(folder, None)
+            mail_set = maildrops.MailSet("u", users=2, messages=3)
+            store.make("one", mail_set)
+            maildir = store.maildir("one", mail_set, 1)
+            os.mkdir(os.path.join(maildir, "kept"))
+            for name in ("index", "kept/index"):
+                with open(os.path.join(maildir, name), "wb"):
+                    pass
+            store.forget_indexes("one", mail_set)
+            self.assertEqual(sorted(os.listdir(maildir)), ["cur", "new", "tmp"])
+            self.assertEqual(len(os.listdir(os.path.join(maildir, "cur"))), 3)
+
+    def test_a_mail_set_has_as_many_files_as_it_asks_for(self):
+        with tempfile.TemporaryDirectory() as folder:
+            store = maildrops.Store(folder, None)
+            for mail_set, files in ((maildrops.MailSet("few", users=1, messages=70), 64),
+                                    (maildrops.MailSet("own", users=1, messages=70, pool_files=70), 70)):
+                store.make("one", mail_set)
+                cur = os.path.join(store.maildir("one", mail_set, 0), "cur")
+                self.assertEqual(len({os.stat(os.path.join(cur, name)).st_ino for name in os.listdir(cur)}), files)
 
     def test_every_server_gets_the_same_files(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -194,7 +226,7 @@ class MailTest(unittest.TestCase):
 
 
 class LoadTest(unittest.TestCase):
-    REPORT = {"measured": {"seconds": 2.0, "sessions_ended": 400, "commands": 1600, "messages": 0},
+    REPORT = {"measured": {"seconds": 2.0, "sessions_ended": 400, "commands": 1600, "messages": 0, "octets": 9000},
               "server": {"cpu_seconds": 0.02},
               "steps": [{"step": "session", "corrected": {"p50_us": 120.5, "p99_us": 900.0}}]}
 
@@ -203,6 +235,7 @@ class LoadTest(unittest.TestCase):
         self.assertEqual(taken.cpu_us_per("session"), 50)
         self.assertEqual(taken.per_second("session"), 200)
         self.assertEqual((taken.p50_us, taken.p99_us), (120.5, 900))
+        self.assertEqual([taken.figure(name, "session") for name in ("cpu", "time", "p99")], [50, 120.5, 900])
 
     def test_a_report_without_what_was_measured_is_a_failure(self):
         with self.assertRaises(load.Failed):
@@ -217,11 +250,128 @@ class LoadTest(unittest.TestCase):
 
     def test_every_workload_has_a_command_line(self):
         for workload in workloads.all_workloads():
-            if workload.kind == "load":
+            if workload.load is not None:
                 words = load.arguments(workload.load, workload.mail_set, 110, 1, 0.5, 1)
                 self.assertEqual("--rate" in words, workload.load.rate > 0)
                 self.assertEqual("--connections" in words, workload.load.connections > 0)
                 self.assertGreaterEqual(workload.mail_set.users, workload.load.connections)
+
+
+class RowsTest(unittest.TestCase):
+    def test_every_demand_belongs_to_a_row(self):
+        rows = {each.name for workload in workloads.all_workloads()
+                for each in (workload, workload.twin) if each is not None}
+        self.assertEqual(set(workloads.ASKED) - rows, set())
+
+    def test_a_twin_is_another_figure_of_the_same_work(self):
+        for workload in workloads.all_workloads():
+            if workload.twin is not None:
+                self.assertNotEqual(workload.twin.figure, workload.figure)
+                self.assertEqual((workload.twin.kind, workload.twin.unit, workload.twin.mail_set),
+                                 (workload.kind, workload.unit, workload.mail_set))
+
+    def test_each_server_is_asked_for_its_share_of_its_own_highest_rate(self):
+        self.assertEqual(measure.paced_rates({"restante": 5000, "dovecot-tuned": 1000}, "own"),
+                         {"restante": 3500, "dovecot-tuned": 700})
+
+    def test_all_servers_are_asked_for_the_share_of_one_of_them_or_else_of_the_slowest(self):
+        self.assertEqual(measure.paced_rates({"restante": 5000, "dovecot-tuned": 1000}, "dovecot-tuned"),
+                         {"restante": 700, "dovecot-tuned": 700})
+        self.assertEqual(measure.paced_rates({"restante": 5000, "pop3null": 9000}, "dovecot-tuned"),
+                         {"restante": 3500, "pop3null": 3500})
+        self.assertEqual(measure.paced_rates({}, "dovecot-tuned"), {})
+
+    def test_only_the_login_storm_wants_passwords_forgotten(self):
+        cold = [workload for workload in workloads.all_workloads() if workload.cold_passwords]
+        self.assertEqual([workload.name for workload in cold], ["login-storm"])
+        restante = peers.Restante("build")
+        self.assertIn('cache_ttl = "0s"', restante.variant(cold[0]))
+        self.assertEqual(restante.variant(workloads.chosen(["poll-20-hashed"])[0]), "")
+
+    def test_a_run_that_the_generator_fell_behind_in_is_taken_again(self):
+        class Generator:
+            binary, runs = "", 0
+
+            def run(self, *_):
+                self.runs += 1
+                if self.runs < 3:
+                    raise load.FellBehind("behind")
+                return slice_of("restante", 30)
+
+        generator = Generator()
+        server = types.SimpleNamespace(running=None, prepare=lambda _: None, visit=lambda _: None,
+                                       refill=lambda *_: None)
+        bench = measure.Bench({"restante": server}, generator, measure.SHORTEST, lambda _: None)
+        outcome = bench.run(workloads.chosen(["poll-20"]))[0]
+        self.assertEqual((outcome.failures, len(outcome.rounds["restante"][0])), ({}, 2))
+        self.assertEqual(generator.runs, 4)
+
+
+class StrategiesTest(unittest.TestCase):
+    """What is said of delivery strategies."""
+
+    def setUp(self):
+        measured = strategies.Measured(["copy", "sendfile"], {"mmap": "refused"}, {}, {})
+        for state, evicted in (("cached", None), ("cold", 0.5)):
+            measured.cells[2048, "lf", state] = {
+                "copy": [strategies.Slice(20.0, 100.0, evicted), strategies.Slice(22.0, 110.0, evicted)],
+                "sendfile": [strategies.Slice(10.0, 90.0, evicted)]}
+            measured.failures[2048, "lf", state] = {"splice": "it <broke>"}
+        self.data = strategies.as_json(measured, {
+            "date": "2026-01-02T03:04:05Z", "pace": "quick", "accounting": "cgroup v1", "version": "restante 1",
+            "machine": {"processor": "P", "logical_processors": 2, "kernel": "Linux 6"}})
+
+    def test_a_maildrop_has_at_least_four_messages_of_any_size(self):
+        counts = [strategies.Cell(octets, "lf").mail_set().messages for octets in strategies.SIZES]
+        self.assertEqual((counts[0], counts[-1], min(counts), max(counts)), (64, 4, 4, 64))
+
+    def test_the_cheapest_is_marked_and_what_stayed_cached_is_told(self):
+        text = strategies_page.render_text(self.data)
+        self.assertRegex(text, r"2,048 +21\.0 +10\.0\*")
+        self.assertRegex(text, r"2,048 +105\* +90\.0")
+        self.assertRegex(text, r"2,048 +50% stayed cached")
+        self.assertIn("skipped: mmap: refused", text)
+        self.assertIn("splice: it <broke>", text)
+
+    def test_the_page_draws_plots_and_fetches_nothing(self):
+        text = strategies_page.render(self.data)
+        parser = PageParser()
+        parser.feed(text)
+        self.assertEqual((parser.fetched, parser.counts["svg"]), ([], 6))
+        self.assertNotIn("<broke>", text)
+
+    def test_a_file_whose_pages_are_in_use_is_not_called_cold(self):
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(b"x" * 100000)
+            file.flush()
+            self.assertEqual(strategies.cached_share(file.fileno()), 1)
+            with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
+                self.assertEqual(set(mapped[:]), {ord("x")})
+                self.assertFalse(strategies.evict(file.name))
+
+    def test_a_message_is_read_to_its_end_wherever_it_is_cut(self):
+        for cut in range(1, 9):
+            here, there = socket.socketpair()
+            with here, there:
+                text = b"+OK\r\nbody\r\n.\r\n"
+                sender = threading.Thread(target=send_in_pieces, args=(there, [text[:-cut], text[-cut:]]))
+                sender.start()
+                strategies.retrieve(here, 1)
+                sender.join()
+
+    def test_a_refused_message_is_an_error(self):
+        here, there = socket.socketpair()
+        with here, there:
+            there.sendall(b"-ERR no\r\n")
+            with self.assertRaises(OSError):
+                strategies.retrieve(here, 1)
+
+
+def send_in_pieces(connection, pieces):
+    connection.recv(100)
+    for piece in pieces:
+        connection.sendall(piece)
+        time.sleep(0.02)
 
 
 class ConfigurationTest(unittest.TestCase):
@@ -261,6 +411,10 @@ class PageParser(html.parser.HTMLParser):
         self.fetched += [value for name, value in attrs if name in ("src", "href")]
 
 
+IDLE_ROUNDS = {"restante": [[load.IdleSlice(6000, 3000), load.IdleSlice(7000, 3500)]],
+               "pop3null": [[load.IdleSlice(0, 0), load.IdleSlice(1000, 0)]]}
+
+
 class ResultTest(unittest.TestCase):
     def setUp(self):
         workload = workloads.chosen(["poll-20"])[0]
@@ -269,7 +423,7 @@ class ResultTest(unittest.TestCase):
                   "pop3null": [[slice_of("pop3null", 20), slice_of("pop3null", 20)]] * 3}
         idle = workloads.chosen(["idle-in"])[0]
         outcomes = [measure.Outcome(workload, rounds, {"dovecot-default": "it <broke>"}),
-                    measure.Outcome(idle, {"restante": [[6000, 7000]], "pop3null": [[0, 1000]]}, {})]
+                    measure.Outcome(idle, IDLE_ROUNDS, {}), measure.Outcome(idle.twin, IDLE_ROUNDS, {})]
         context = {"date": "2026-01-02T03:04:05Z", "pace": "quick", "accounting": "cgroup v1",
                    "machine": {"processor": "P", "logical_processors": 2, "kernel": "Linux 6"},
                    "servers": {name: {"title": name, "version": name + " 1"} for name in rounds},
@@ -287,11 +441,26 @@ class ResultTest(unittest.TestCase):
         self.assertIsNone(self.data["workloads"][1]["servers"]["restante"]["over_floor"])
 
     def test_the_json_survives_a_round_trip_and_names_its_schema(self):
-        self.assertEqual(json.loads(json.dumps(self.data))["schema"], "restante-versus/1")
+        self.assertEqual(json.loads(json.dumps(self.data))["schema"], "restante-versus/2")
+
+    def test_what_was_asked_stands_beside_what_was_measured(self):
+        poll, idle, user = (each["asked"] for each in self.data["workloads"])
+        self.assertEqual([(demand["bound"], demand["met"]) for demand in poll], [(9, True), (1.8, True)])
+        self.assertEqual([(demand["bound"], demand["met"]) for demand in idle], [(20, None)])
+        self.assertEqual([(demand["measured"], demand["met"]) for demand in user], [(3250, True)])
+
+    def test_demands_have_two_sides(self):
+        self.assertFalse(results.verdict("x", "at least", 9, {"median": 8.9})["met"])
+        self.assertTrue(results.verdict("x", "at least", 9, {"median": 9})["met"])
+        self.assertFalse(results.verdict("x", "at most", 1.8, {"median": 1.9})["met"])
+        self.assertTrue(results.verdict("x", "at most", 1.8, {"median": 1.8})["met"])
 
     def test_the_table_has_every_server_and_says_what_is_missing(self):
         text = table.render(self.data)
-        self.assertRegex(text, r"poll-20 +us a session +31\.0 +310 +20\.0")
+        self.assertRegex(text, r"poll-20 +CPU us a session +31\.0 +310 +20\.0")
+        self.assertRegex(text, r"idle-in-user +kB of user space a connection +3\.25 +- +0\.000")
+        self.assertRegex(text, r"poll-20 +restante / floor +at most 1\.8 +1\.55 +met")
+        self.assertRegex(text, r"idle-in-user +octets +at most 4,000 +3,250 +met")
         self.assertRegex(text, r"poll-20 +3 +1\.55 \[1\.55-1\.55\] +10\.0 \[10\.0-10\.0\]")
         self.assertIn("poll-20: dovecot-default is missing: it <broke>", text)
         self.assertIn("skipped: cyrus: not installed", text)
@@ -303,7 +472,7 @@ class ResultTest(unittest.TestCase):
         parser.feed(text)
         self.assertEqual(parser.fetched, [])
         self.assertNotIn("script", parser.counts)
-        self.assertEqual(parser.counts["svg"], 3)
+        self.assertEqual(parser.counts["svg"], 4)
         self.assertGreater(parser.counts["circle"], 20)
         self.assertNotIn("<broke>", text)
 
@@ -337,7 +506,8 @@ class WholeTest(unittest.TestCase):
     def test_the_shortest_run_gives_table_json_and_page(self):
         with tempfile.TemporaryDirectory() as folder:
             done = run_versus("--shortest", "--build", harness.settings.build, "--output", folder,
-                              "--peers", "restante,pop3null", "--only", "poll-20,drain-crlf,specmail2001,idle-out")
+                              "--peers", "restante,pop3null", "--only",
+                              "poll-20,drain-crlf,specmail2001,idle-out,poll-p99-same,login-storm")
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             self.assertEqual(sorted(os.listdir(folder)), ["versus.html", "versus.json"])
             with open(os.path.join(folder, "versus.json"), encoding="utf-8") as file:
@@ -347,10 +517,32 @@ class WholeTest(unittest.TestCase):
             for server in ("restante", "pop3null"):
                 self.assertEqual(len(each["servers"][server]["slices"][0]), 2, each)
             self.assertGreater(each["servers"]["restante"]["median"], 0)
+        rates = {server["rate"] for each in data["workloads"] if each["name"] == "poll-p99-same"
+                 for server in each["servers"].values()}
+        self.assertEqual(len(rates), 1)
         self.assertIn("io_uring", data["machine"])
         self.assertIn("poll-20", done.stdout)
-        left = [name for name in os.listdir(cgroups.find().cpu) if name.startswith("restante-versus-")]
-        self.assertEqual(left, [])
+        self.assertEqual(groups_left(), [])
+
+    def test_the_shortest_comparison_of_strategies_gives_table_json_and_page(self):
+        with tempfile.TemporaryDirectory() as folder:
+            done = run_versus("--shortest", "--build", harness.settings.build, "--output", folder,
+                              "--strategies", "copy,nonsense,auto")
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertEqual(sorted(os.listdir(folder)), ["strategies.html", "strategies.json"])
+            with open(os.path.join(folder, "strategies.json"), encoding="utf-8") as file:
+                data = json.load(file)
+        self.assertEqual(data["strategies"], ["copy", "auto"])
+        self.assertIn("nonsense", data["skipped"]["nonsense"])
+        self.assertEqual(len(data["cells"]), 4)
+        for cell in data["cells"]:
+            self.assertEqual((cell["failures"], sorted(cell["strategies"])), ({}, ["auto", "copy"]))
+            self.assertGreater(cell["strategies"]["copy"]["cpu_us"], 0)
+        self.assertEqual(groups_left(), [])
+
+
+def groups_left():
+    return [name for name in os.listdir(cgroups.find().cpu) if name.startswith("restante-versus-")]
 
 
 if __name__ == "__main__":

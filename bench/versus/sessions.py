@@ -1,0 +1,103 @@
+"""Sessions that are held or timed here, because pop3load measures many short ones."""
+import contextlib
+import socket
+import time
+
+import load
+import maildrops
+import pairs
+
+SECONDS_TO_SETTLE = 1.0
+SECONDS_FOR_A_LOGIN = 60
+WARM_LOGINS = 4  # so that each process of a server has served one before it counts
+
+
+@contextlib.contextmanager
+def log_in(port, user):
+    """A connection that is logged in, and its replies as a file."""
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS_FOR_A_LOGIN) as connection, \
+            connection.makefile("rb") as replies:
+        replies.readline()
+        for command in (f"USER {user}", f"PASS {maildrops.PASSWORD}"):
+            ask(connection, replies, command)
+        yield connection, replies
+
+
+def ask(connection, replies, command):
+    """The answer's first line, without its end."""
+    connection.sendall(command.encode() + b"\r\n")
+    reply = replies.readline().rstrip()
+    if not reply.startswith(b"+OK"):
+        raise OSError(f"The answer to {command} is {reply!r}.")
+    return reply
+
+
+def list_whole(connection, replies):
+    """UIDL and LIST, so that every index is there."""
+    for command in ("UIDL", "LIST"):
+        ask(connection, replies, command)
+        while replies.readline() not in (b".\r\n", b""):
+            pass
+
+
+def visit(port, user):
+    with log_in(port, user) as (connection, replies):
+        list_whole(connection, replies)
+        ask(connection, replies, "QUIT")
+
+
+def poll(port, user):
+    """Seconds of a session that looks whether there is mail, from connecting to the answer to QUIT."""
+    started = time.monotonic()
+    with log_in(port, user) as (connection, replies):
+        ask(connection, replies, "STAT")
+        ask(connection, replies, "QUIT")
+    return time.monotonic() - started
+
+
+def first_logins(server, workload):
+    """A slice: one poll of each maildrop but the first, which warms the server. No index may be there."""
+    running, prefix = server.running, workload.mail_set.prefix
+    for _ in range(WARM_LOGINS):
+        poll(running.place.port, f"{prefix}0")
+    before = settled(running.group.cpu_seconds)
+    taken = [poll(running.place.port, f"{prefix}{number}") for number in range(1, workload.mail_set.users)]
+    cpu_seconds = settled(running.group.cpu_seconds) - before
+    return load.Slice(server=server.peer.name, cpu_seconds=cpu_seconds, seconds=sum(taken), sessions=len(taken),
+                      commands=4 * len(taken), messages=0, p50_us=pairs.median(taken) * 1e6,
+                      p99_us=max(taken) * 1e6)
+
+
+def idle(server, workload):
+    """A slice: what the server has more with all of its silent connections, by their number."""
+    count = server.users_of(workload)
+    port, group = server.place.port, server.running.group
+    with contextlib.ExitStack() as held:
+        before, user_before = settled(group.memory_octets), group.user_octets()
+        for number in range(count):
+            if workload.name == "idle-in":
+                held.enter_context(log_in(port, f"{workload.mail_set.prefix}{number}"))
+            else:
+                connect(held, port, number)
+        during, user_during = settled(group.memory_octets), group.user_octets()
+    return load.IdleSlice(all_in=(during - before) / count, user=(user_during - user_before) / count)
+
+
+def connect(held, port, number):
+    connection = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=SECONDS_FOR_A_LOGIN))
+    if not connection.recv(512).startswith(b"+OK"):
+        raise OSError(f"No greeting for connection {number + 1}.")
+
+
+def settled(look):
+    """What `look` gives once two looks agree within 1 %, or after SECONDS_TO_SETTLE."""
+    time.sleep(0.3)
+    deadline = time.monotonic() + SECONDS_TO_SETTLE
+    value = look()
+    while time.monotonic() < deadline:
+        time.sleep(0.1)
+        again = look()
+        if abs(again - value) <= value / 100:
+            return again
+        value = again
+    return value
