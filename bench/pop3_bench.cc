@@ -14,18 +14,28 @@
 
 namespace {
 
-constexpr std::size_t message_octets = 64 * 1024;
-constexpr std::size_t line_octets = 77;  // its end included
+/// Lines of `line_octets` each, their `line_end` included. Twenty are the header; of the others one
+/// in 64 starts with '.'.
+struct Lines {
+    std::size_t line_octets;
+    std::string_view line_end;
+};
 
-/// 64 KiB of lines that end in `line_end`; one in sixteen starts with '.'.
-std::string message_of(std::string_view line_end) {
+constexpr Lines lf{77, "\n"};  // base64 as MIME wraps it
+constexpr Lines crlf{78, "\r\n"};
+constexpr Lines short_lf{20, "\n"};
+
+constexpr std::size_t header_lines = 20;
+
+std::string message_of(Lines lines, std::size_t octets) {
     std::string message;
-    for (std::size_t line = 0; message.size() < message_octets; ++line) {
-        message += line % 16 == 0 ? '.' : 'x';
-        message.append(line_octets - 1 - line_end.size(), 'x');
-        message += line_end;
+    for (std::size_t line = 1; message.size() < octets; ++line) {
+        message += line % 64 == 0 ? '.' : 'x';
+        message.append(lines.line_octets - 1 - lines.line_end.size(), 'x');
+        message += lines.line_end;
+        if (line == header_lines) message += lines.line_end;
     }
-    message.resize(message_octets);
+    message.resize(octets);
     return message;
 }
 
@@ -56,29 +66,59 @@ void read_lines(benchmark::State& state) {
 }
 BENCHMARK(read_lines);
 
-void stuff(benchmark::State& state, std::string_view line_end) {
-    const std::string message = message_of(line_end);
+/// Octets a second of `pass`, which takes a message and room for it stuffed.
+template <class Pass>
+void pass_over(benchmark::State& state, Lines lines, Pass pass) {
+    const std::string message = message_of(lines, static_cast<std::size_t>(state.range(0)));
     std::vector<char> wire(2 * message.size());
     for (auto _ : state) {
-        pop3::ByteStuffer stuffer;
-        benchmark::DoNotOptimize(stuffer.feed(message, wire));
+        benchmark::DoNotOptimize(pass(message, wire));
         benchmark::ClobberMemory();
     }
     state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * message.size()));
 }
-BENCHMARK_CAPTURE(stuff, lf, "\n");
-BENCHMARK_CAPTURE(stuff, crlf, "\r\n");
 
-void measure(benchmark::State& state, std::string_view line_end) {
-    const std::string message = message_of(line_end);
-    for (auto _ : state) {
+void stuff(benchmark::State& state, Lines lines) {
+    pass_over(state, lines, [](const std::string& message, std::vector<char>& wire) {
+        pop3::ByteStuffer stuffer;
+        return stuffer.feed(message, wire);
+    });
+}
+
+void measure(benchmark::State& state, Lines lines) {
+    pass_over(state, lines, [](const std::string& message, std::vector<char>&) {
         pop3::MessageMeter meter;
         meter.feed(message);
-        benchmark::DoNotOptimize(meter.finish());
-    }
-    state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * message.size()));
+        return meter.finish();
+    });
 }
-BENCHMARK_CAPTURE(measure, lf, "\n");
-BENCHMARK_CAPTURE(measure, crlf, "\r\n");
+
+// What stuffing and measuring are held against: a copy, and a search for each line's end.
+void copy(benchmark::State& state, Lines lines) {
+    pass_over(state, lines, [](const std::string& message, std::vector<char>& wire) {
+        std::memcpy(wire.data(), message.data(), message.size());
+        return wire.data();
+    });
+}
+
+void memchr_per_line(benchmark::State& state, Lines lines) {
+    pass_over(state, lines, [](const std::string& message, std::vector<char>&) {
+        std::size_t count = 0;
+        for (std::size_t at = 0; (at = message.find('\n', at)) != message.npos; ++at) ++count;
+        return count;
+    });
+}
+
+constexpr std::int64_t small = 4'000, medium = 35'000, large = 1'000'000;  // octets
+
+BENCHMARK_CAPTURE(copy, lf, lf)->Arg(small)->Arg(medium)->Arg(large);
+BENCHMARK_CAPTURE(memchr_per_line, lf, lf)->Arg(small)->Arg(medium)->Arg(large);
+BENCHMARK_CAPTURE(memchr_per_line, short_lf, short_lf)->Arg(small)->Arg(medium)->Arg(large);
+BENCHMARK_CAPTURE(stuff, lf, lf)->Arg(small)->Arg(medium)->Arg(large);
+BENCHMARK_CAPTURE(stuff, crlf, crlf)->Arg(small)->Arg(medium)->Arg(large);
+BENCHMARK_CAPTURE(stuff, short_lf, short_lf)->Arg(small)->Arg(medium)->Arg(large);
+BENCHMARK_CAPTURE(measure, lf, lf)->Arg(small)->Arg(medium)->Arg(large);
+BENCHMARK_CAPTURE(measure, crlf, crlf)->Arg(small)->Arg(medium)->Arg(large);
+BENCHMARK_CAPTURE(measure, short_lf, short_lf)->Arg(small)->Arg(medium)->Arg(large);
 
 }  // namespace

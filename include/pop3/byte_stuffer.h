@@ -2,7 +2,10 @@
 /// A message on its way out: line ends made CRLF, '.' doubled, the end marked (RFC 1939 §3).
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
+
+#include "pop3/types.h"
 
 namespace pop3 {
 
@@ -14,18 +17,19 @@ public:
     /// Octets that finish() writes at most.
     static constexpr std::size_t finish_octets_max = 5;
 
-    /// Writes at most 2 * in.size() octets to `out`, which has room for them; returns how many.
+    /// Writes at most 2 * in.size() octets to `out`, which has room for them and does not overlap
+    /// `in`; returns how many. What `out` holds beyond them is undefined.
     std::size_t feed(std::span<const char> in, std::span<char> out);
     /// Ends an unfinished last line, then writes the termination octet and CRLF.
-    std::size_t finish(std::span<char> out);
+    std::size_t finish(std::span<char> out) const;
+    /// What the client would hold if the message ended here: MessageMeter says the same of it.
+    Octets octets() const;
 
 private:
-    /// Octets of a line, its LF not among them; returns where to go on in the output.
-    char* feed_content(std::span<const char> in, char* target);
+    bool at_line_start() const { return before_ == '\n'; }
 
-    bool at_line_start_ =
-        true;  // the first octet of a message starts a line: a '.' there is stuffed too
-    bool after_cr_ = false;
+    char before_ = '\n';           // the octet fed last; a message begins with the start of a line
+    std::uint64_t unstuffed_ = 0;  // octets written, those that the client takes away not counted
 };
 
 }  // namespace pop3

@@ -29,22 +29,22 @@ struct MessageMeasure {
 };
 
 /// Any split of the input gives the same measure. Agrees with ByteStuffer: octets = what feed() and
-/// finish() write, without the doubled dots and the termination.
+/// finish() write, without the doubled dots and the termination, which is ByteStuffer::octets().
 class MessageMeter {
 public:
     void feed(std::span<const char> in);
     MessageMeasure finish() const;
 
 private:
-    void feed_content(std::span<const char> in);  // octets of one line, without its LF
-    void feed_line_feed();
+    void feed_octet(char octet);
+    void feed_run(std::span<const char> in);
 
     MessageMeasure measure_;  // stored_octets: those fed so far
     std::uint64_t bare_lfs_ = 0;
     bool header_ended_ = false;
-    bool at_line_start_ = true;
-    bool line_is_cr_only_ = false;  // the line so far is one CR
-    bool after_cr_ = false;
+    // The octets fed last, the very last first. A message begins with the start of a line.
+    char before_ = '\n';
+    char before2_ = 'x';
 };
 
 }  // namespace pop3

@@ -1,56 +1,58 @@
 #include "pop3/message_meter.h"
 
-#include <cstring>
+#include "base/text_lines.h"
 
 namespace pop3 {
 
-// The position in the file is measure_.stored_octets, moved on by one piece of a line at a time.
+// Octets by themselves: the first two, what stands before which came with an earlier piece, and
+// those where feed_run() stops, at most one more than the dots that are recorded.
 void MessageMeter::feed(std::span<const char> in) {
-    const char* next = in.data();
-    const char* after = next + in.size();
-    while (next < after) {
-        const auto left = static_cast<std::size_t>(after - next);
-        const auto* line_feed = static_cast<const char*>(std::memchr(next, '\n', left));
-        const char* content_end = line_feed != nullptr ? line_feed : after;
-        feed_content({next, content_end});
-        if (line_feed == nullptr) return;
-        feed_line_feed();
-        next = line_feed + 1;
+    std::size_t next = 0;
+    while (next < in.size()) {
+        feed_octet(in[next++]);
+        if (next < 2) continue;
+        const std::uint64_t before_run = measure_.stored_octets;
+        feed_run(in.subspan(next - 2));
+        next += measure_.stored_octets - before_run;
+        before_ = in[next - 1];
+        before2_ = in[next - 2];
     }
 }
 
-void MessageMeter::feed_content(std::span<const char> in) {
-    if (in.empty()) return;
-    if (at_line_start_ && in.front() == '.') {
+void MessageMeter::feed_octet(char octet) {
+    if (octet == '.' && before_ == '\n') {
         if (measure_.stuffed_dots < stuffed_dots_recorded_max) {
             measure_.stuffed_dot_at[measure_.stuffed_dots] = measure_.stored_octets;
         }
         ++measure_.stuffed_dots;
     }
-    after_cr_ = in.back() == '\r';
-    line_is_cr_only_ = at_line_start_ && in.size() == 1 && after_cr_;
-    at_line_start_ = false;
-    measure_.stored_octets += in.size();
-}
-
-void MessageMeter::feed_line_feed() {
     ++measure_.stored_octets;
-    if (!after_cr_) ++bare_lfs_;
-    if (!header_ended_ && (at_line_start_ || line_is_cr_only_)) {
+    const bool is_blank = before_ == '\n' || (before_ == '\r' && before2_ == '\n');
+    if (octet == '\n' && is_blank && !header_ended_) {
         header_ended_ = true;
         measure_.header_octets = measure_.stored_octets;
     }
-    at_line_start_ = true;
-    line_is_cr_only_ = false;
-    after_cr_ = false;
+    if (octet == '\n' && before_ != '\r') ++bare_lfs_;
+    before2_ = before_;
+    before_ = octet;
+}
+
+/// Octets after the first two, up to one that the measure needs to know the place of.
+void MessageMeter::feed_run(std::span<const char> in) {
+    const bool is_recording = measure_.stuffed_dots < stuffed_dots_recorded_max;
+    const restante::ScannedLines run =
+        restante::scan_lines(in, {.dots = is_recording, .blank_lines = !header_ended_});
+    measure_.stored_octets += run.octets;
+    measure_.stuffed_dots += run.dots;
+    bare_lfs_ += run.bare_lfs;
 }
 
 MessageMeasure MessageMeter::finish() const {
     MessageMeasure measure = measure_;
-    const std::uint64_t final_line_end = at_line_start_ ? 0 : 2;
-    measure.octets = Octets(measure.stored_octets + bare_lfs_ + final_line_end);
+    const bool at_line_start = before_ == '\n';
+    measure.octets = Octets(measure.stored_octets + bare_lfs_ + (at_line_start ? 0 : 2));
     if (!header_ended_) measure.header_octets = measure.stored_octets;
-    measure.wire_ready = at_line_start_ && bare_lfs_ == 0 && measure.stuffed_dots == 0;
+    measure.wire_ready = at_line_start && bare_lfs_ == 0 && measure.stuffed_dots == 0;
     return measure;
 }
 

@@ -49,11 +49,14 @@ LIBRARY_HOMES = {
     r"openssl/.*": r"src/net/tls_[^/]*|src/auth/.*",
     r"toml(\+\+|plusplus).*": r"src/server/config[^/]*\.cc",
     r"CLI/.*": r"src/cli/command_options\.h",
+    r"hwy/.*": r"src/base/text_lines\.cc|tests/unit/pop3_vector_passes_test\.cc",
     r"mimalloc.*": r"(?!)",
 }
 
 # The macros there are, and where. TOML_ASSERT: toml++ asserts what a file can break.
-MACROS = {("ASSERT", "src/base/assert.h"), ("TOML_ASSERT", "src/server/config.cc")}
+# HWY_TARGET_INCLUDE: Highway compiles the file that it names once for each kind of processor.
+MACROS = {("ASSERT", "src/base/assert.h"), ("TOML_ASSERT", "src/server/config.cc"),
+          ("HWY_TARGET_INCLUDE", "src/base/text_lines.cc")}
 
 # Layers that are pure C++: standard headers only.
 PURE_LAYERS = ("include/pop3/", "src/pop3/")

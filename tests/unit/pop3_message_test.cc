@@ -57,6 +57,14 @@ std::string stuffed(std::string_view message, std::size_t split = 0) {
     return finish(stuffer, wire);
 }
 
+/// What the stuffer says that the client holds.
+Octets octets_of_stuffed(std::string_view message) {
+    ByteStuffer stuffer;
+    std::string wire;
+    feed(stuffer, message, wire);
+    return stuffer.octets();
+}
+
 MessageMeasure measured(std::string_view message, std::size_t split = 0) {
     MessageMeter meter;
     meter.feed(message.substr(0, split));
@@ -164,12 +172,13 @@ TEST_CASE("RFC 1939 §3: what is stuffed, the client un-stuffs to the message wi
     });
 }
 
-TEST_CASE("RFC 1939 §11: the meter's octets are what the client holds, a doubled dot counts once") {
+TEST_CASE("RFC 1939 §11: the meter's and the stuffer's octets are what the client holds") {
     for_each_message(octets_exhausted, [](const std::string& message) {
         CAPTURE(message);
         const MessageMeasure measure = measured(message);
         CHECK(measure == naive_measure(message));
         CHECK(measure.octets.value() + measure.stuffed_dots + 3 == stuffed(message).size());
+        CHECK(octets_of_stuffed(message) == measure.octets);
         CHECK(measure.wire_ready == (stuffed(message) == message + ".\r\n"));
     });
 }
