@@ -18,7 +18,6 @@
 namespace restante {
 namespace {
 
-static_assert(passwd_file_octets_max < UINT32_MAX);
 static_assert(sizeof(PasswdOrigin::index_key) == crypto_shorthash_KEYBYTES);
 
 std::unexpected<std::string> cannot_read(const std::string& path, int system_errno) {
@@ -37,7 +36,9 @@ PasswdText::~PasswdText() {
 }
 
 PasswdTable::PasswdTable(PasswdText text, const PasswdOrigin& origin)
-    : text_(std::move(text)), origin_(origin), family_users_(StoredPassword::families),
+    : text_(std::move(text)),
+      origin_(origin),
+      family_users_(StoredPassword::families),
       family_example_(StoredPassword::families) {
     const std::string_view whole = text_.view();
     ASSERT(whole.size() <= passwd_file_octets_max);
@@ -55,10 +56,12 @@ void PasswdTable::add(const PasswdLineReader::Line& line) {
     if (entry.record.name.empty()) return;
 
     const std::uint64_t hash = hash_of(entry.record.name);
-    const Slot slot{static_cast<std::uint32_t>(line.offset),
-                    static_cast<std::uint32_t>(hash >> 32)};
+    const bool is_sound = entry.fault == nullptr && entry.record.may_log_in;
+    const Slot slot{.offset = static_cast<std::uint32_t>(line.offset),
+                    .is_sound = is_sound,
+                    .tag = static_cast<std::uint32_t>(hash >> 32)};
     std::size_t at = hash & (slots_.size() - 1);
-    while (slots_[at].offset != UINT32_MAX) {
+    while (slots_[at].offset != Slot::empty) {
         const std::string_view other = line_at(slots_[at].offset);
         if (slots_[at].tag == slot.tag && other.substr(0, other.find(':')) == entry.record.name) {
             add_fault(line, "user has an earlier line, which counts");
@@ -71,7 +74,7 @@ void PasswdTable::add(const PasswdLineReader::Line& line) {
     if (entry.fault != nullptr) return;
 
     has_ids_ = has_ids_ || entry.record.has_ids;
-    if (!entry.record.may_log_in) return;
+    if (!is_sound) return;
     const std::size_t family = StoredPassword::parse(entry.record.password)->family();
     family_users_[family] += 1;
     family_example_[family] = slot.offset;
@@ -102,11 +105,12 @@ std::string_view PasswdTable::line_at(std::uint32_t offset) const {
 std::optional<PasswdTable::Found> PasswdTable::find(std::string_view name, NameMatch match) const {
     const std::uint64_t hash = hash_of(name);
     const auto tag = static_cast<std::uint32_t>(hash >> 32);
-    for (std::size_t at = hash & (slots_.size() - 1); slots_[at].offset != UINT32_MAX;
+    for (std::size_t at = hash & (slots_.size() - 1); slots_[at].offset != Slot::empty;
          at = (at + 1) & (slots_.size() - 1)) {
         if (slots_[at].tag != tag) continue;
         const std::string_view line = line_at(slots_[at].offset);
         if (!same_user(line.substr(0, line.find(':')), name, match)) continue;
+        if (slots_[at].is_sound) return Found{PasswdEntry{recall_passwd_line(line)}, 0};
         Found found{parse_passwd_line(line), 0};
         const auto fault =
             std::ranges::lower_bound(faults_, slots_[at].offset, {}, &PasswdLineFault::offset);
@@ -120,7 +124,7 @@ std::optional<PasswdRecord> PasswdTable::representative() const {
     const auto most = std::ranges::max_element(family_users_);
     if (*most == 0) return std::nullopt;
     const auto family = static_cast<std::size_t>(most - family_users_.begin());
-    return parse_passwd_line(line_at(family_example_[family])).record;
+    return recall_passwd_line(line_at(family_example_[family]));
 }
 
 bool PasswdTable::is_settled() const {

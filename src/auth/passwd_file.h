@@ -89,9 +89,12 @@ public:
 
 private:
     struct Slot {
-        std::uint32_t offset = UINT32_MAX;  // of the line; UINT32_MAX: empty
+        static constexpr std::uint32_t empty = UINT32_MAX >> 1;
+        std::uint32_t offset : 31 = empty;  // of the line
+        std::uint32_t is_sound : 1 = 0;     // no fault, and the user may log in
         std::uint32_t tag = 0;              // of the name's hash
     };
+    static_assert(passwd_file_octets_max < Slot::empty);
     void add(const PasswdLineReader::Line& line);
     void add_fault(const PasswdLineReader::Line& line, const char* reason);
     std::uint64_t hash_of(std::string_view name) const;

@@ -45,6 +45,18 @@ const char* read_extra_fields(std::string_view extra, PasswdRecord& record) {
     return fault;
 }
 
+/// `rest` is what follows the name.
+const char* read_fields(std::string_view rest, PasswdRecord& record) {
+    record.password = take_field(rest, ':');
+    const std::string_view uid = take_field(rest, ':');
+    const std::string_view gid = take_field(rest, ':');
+    record.has_ids = !uid.empty() || !gid.empty();
+    take_field(rest, ':');  // gecos
+    record.home = take_field(rest, ':');
+    take_field(rest, ':');  // shell
+    return read_extra_fields(rest, record);
+}
+
 const char* examine_password(PasswdRecord& record) {
     if (record.password.empty()) return "no password";
     const std::expected<StoredPassword, PasswordFault> stored =
@@ -83,16 +95,17 @@ PasswdEntry parse_passwd_line(std::string_view line) {
         entry.fault = "NUL in the line";
         return entry;
     }
-    record.password = take_field(rest, ':');
-    const std::string_view uid = take_field(rest, ':');
-    const std::string_view gid = take_field(rest, ':');
-    record.has_ids = !uid.empty() || !gid.empty();
-    take_field(rest, ':');  // gecos
-    record.home = take_field(rest, ':');
-    take_field(rest, ':');  // shell
-    entry.fault = read_extra_fields(rest, record);
+    entry.fault = read_fields(rest, record);
     if (entry.fault == nullptr) entry.fault = examine_password(record);
     return entry;
+}
+
+PasswdRecord recall_passwd_line(std::string_view line) {
+    PasswdRecord record;
+    std::string_view rest = line;
+    record.name = take_field(rest, ':');
+    read_fields(rest, record);
+    return record;
 }
 
 PasswdLineReader::PasswdLineReader(std::string_view text) : text_(text) {

@@ -33,6 +33,9 @@ struct PasswdEntry {
 
 /// `line` is_passwd_entry(), without its end. Never echoes a part of the line.
 PasswdEntry parse_passwd_line(std::string_view line);
+/// The record of a line in which parse_passwd_line() found no fault and somebody who may log in:
+/// the hash is not examined again.
+PasswdRecord recall_passwd_line(std::string_view line);
 /// False for blank lines and comments (`#`).
 bool is_passwd_entry(std::string_view line);
 

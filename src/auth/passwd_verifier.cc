@@ -82,20 +82,29 @@ std::expected<PasswdPlace, std::string> PasswdPlace::open(const std::string& pat
 }
 
 Task<Result<Verdict>> PasswdFileVerifier::verify(Proof proof) {
-    const Result<void> fresh = co_await refresh();
-    if (!fresh) co_return std::unexpected(fresh.error());
+    if (!was_just_looked_at()) {
+        const Result<void> fresh = co_await refresh();
+        if (!fresh) co_return std::unexpected(fresh.error());
+    }
     Result<Candidate> candidate = find_candidate(user_of(proof));
     if (!candidate) co_return std::unexpected(candidate.error());
 
     Result<bool> matches = false;
     if (const auto* password = std::get_if<PasswordProof>(&proof)) {
-        matches = co_await check_password(password->password, candidate->stored.text());
+        const std::string_view user =
+            candidate->account ? candidate->account->name : password->user;
+        const VerificationCache::Login login{user, password->password, candidate->stored.text()};
+        matches = co_await check_password(login, candidate->account.has_value());
     } else {
         matches = check_apop(std::get<ApopProof>(proof), candidate->stored.text());
     }
     if (!matches) co_return std::unexpected(matches.error());
     if (!*matches || !candidate->account) co_return Rejected{};
     co_return std::move(*candidate->account);
+}
+
+bool PasswdFileVerifier::was_just_looked_at() const {
+    return looked_at_ && ring_.now() - *looked_at_ < passwd_look_interval;
 }
 
 /// Makes table_ that of the file as it is now, or keeps the old one. One login reads the file; the
@@ -109,7 +118,10 @@ Task<Result<void>> PasswdFileVerifier::refresh() {
                              error_of_errno(static_cast<int>(-failed), "find passwd-file"));
     }
     const bool is_current = table_ != nullptr && table_->status() == status && table_->is_settled();
-    if (is_current) trouble_.reset();
+    if (is_current) {
+        trouble_.reset();
+        looked_at_ = ring_.now();
+    }
     if (is_current || (loading_ && table_ != nullptr)) co_return Result<void>();
     if (loading_) co_return std::unexpected(Error{ErrorKind::exhausted, 0, "wait for passwd-file"});
 
@@ -207,7 +219,7 @@ Result<void> PasswdFileVerifier::not_loaded(const FileStatus& status, const Erro
 Result<PasswdFileVerifier::Candidate> PasswdFileVerifier::find_candidate(
     std::string_view given) const {
     Candidate candidate;
-    const std::optional<std::string> name = canonical_user_name(given, rules_);
+    std::optional<std::string> name = canonical_user_name(given, rules_);
     std::optional<PasswdTable::Found> found;
     if (name) found = table_->find(*name, rules_.match);
     const bool has_fault = found && found->entry.fault != nullptr;
@@ -224,28 +236,35 @@ Result<PasswdFileVerifier::Candidate> PasswdFileVerifier::find_candidate(
         return std::unexpected(Error{ErrorKind::broken, 0, "use a passwd-file line"});
     }
     candidate.stored = Secret(record.password);
-    candidate.account = Account{*name, std::string(record.home), record.maildrop_path(), {}, {}};
+    candidate.account =
+        Account{*std::move(name), std::string(record.home), record.maildrop_path(), {}, {}};
     return candidate;
 }
 
-Task<Result<bool>> PasswdFileVerifier::check_password(std::string_view password,
-                                                      std::string_view stored) {
-    const std::expected<StoredPassword, PasswordFault> parsed = StoredPassword::parse(stored);
-    if (!parsed) co_return false;  // an empty table: there is no work to be like
-    HashWork work(password, *parsed);
-    if (parsed->is_cheap()) {
-        work.run();
-    } else {
-        const std::int64_t ran =
-            co_await perform(ring_, Request::offload(HelperKind::hashing, work));
-        if (ran < 0) co_return std::unexpected(report_busy());
-    }
-    if (!work.result) {
-        const Error error = error_of_fault(work.result.error());
-        log_.write(LogLevel::error, "passwd-file " + place_.path + ": " + describe(error));
-        co_return std::unexpected(error);
-    }
-    co_return *work.result;
+/// The cache is asked of everybody, but believed only where there is an account: it takes the place
+/// of a hash that matches, and of nothing else.
+Task<Result<bool>> PasswdFileVerifier::check_password(VerificationCache::Login login,
+                                                      bool may_match) {
+    if (login.stored.empty()) co_return false;  // an empty table: there is no work to be like
+    const StoredPassword stored = StoredPassword::recall(login.stored);
+    if (stored.is_cheap()) co_return outcome_of(stored.verify(login.password));
+    std::optional<VerificationCache::Tag> tag;
+    if (cache_ != nullptr) tag = cache_->tag_of(login);
+    if (tag && may_match && cache_->holds(*tag, ring_.now())) co_return true;
+
+    HashWork work(login.password, stored);
+    const std::int64_t ran = co_await perform(ring_, Request::offload(HelperKind::hashing, work));
+    if (ran < 0) co_return std::unexpected(report_busy());
+    const bool has_matched = work.result && *work.result;
+    if (tag && may_match && has_matched) cache_->remember(*tag, ring_.now());
+    co_return outcome_of(work.result);
+}
+
+Result<bool> PasswdFileVerifier::outcome_of(const std::expected<bool, PasswordFault>& verified) {
+    if (verified) return *verified;
+    const Error error = error_of_fault(verified.error());
+    log_.write(LogLevel::error, "passwd-file " + place_.path + ": " + describe(error));
+    return std::unexpected(error);
 }
 
 /// Without a {PLAIN} secret there is nothing to compare with: the same digest is computed, of

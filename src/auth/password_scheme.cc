@@ -132,6 +132,21 @@ const char* describe(PasswordFault fault) {
 }
 
 std::expected<StoredPassword, PasswordFault> StoredPassword::parse(std::string_view stored) {
+    std::expected<StoredPassword, PasswordFault> parsed = take_apart(stored);
+    if (!parsed) return parsed;
+    if (const std::optional<PasswordFault> fault = parsed->examine()) {
+        return std::unexpected(*fault);
+    }
+    return parsed;
+}
+
+StoredPassword StoredPassword::recall(std::string_view stored) {
+    const std::expected<StoredPassword, PasswordFault> parsed = take_apart(stored);
+    ASSERT(parsed.has_value());
+    return *parsed;
+}
+
+std::expected<StoredPassword, PasswordFault> StoredPassword::take_apart(std::string_view stored) {
     std::string_view name = "CRYPT";
     std::string_view payload = stored;
     Encoding encoding = Encoding::native;
@@ -154,17 +169,16 @@ std::expected<StoredPassword, PasswordFault> StoredPassword::parse(std::string_v
     }
     const PasswordScheme* scheme = find_scheme(name);
     if (scheme == nullptr) return std::unexpected(PasswordFault::unknown_scheme);
+    if (payload.empty() || payload.size() > password_hash_octets_max) {
+        return std::unexpected(PasswordFault::malformed);
+    }
     StoredPassword parsed(*scheme, encoding, payload);
-    if (const std::optional<PasswordFault> fault = parsed.examine()) return std::unexpected(*fault);
+    parsed.locked_ = scheme->method == Method::crypt && (payload[0] == '*' || payload[0] == '!');
     return parsed;
 }
 
-/// Sets what is derived from the payload; the fault, where there is one.
+/// Sets the family; the fault of the hash, where there is one.
 std::optional<PasswordFault> StoredPassword::examine() {
-    if (payload_.empty() || payload_.size() > password_hash_octets_max) {
-        return PasswordFault::malformed;
-    }
-    locked_ = scheme_->method == Method::crypt && (payload_[0] == '*' || payload_[0] == '!');
     if (locked_) {
         family_ = family_locked;
         return std::nullopt;

@@ -17,9 +17,9 @@
 namespace restante {
 
 /// What new passwords are stored with. Not ARGON2ID: POP3 clients log in every few minutes for as
-/// long as the account lives, so every poll pays for the hash, and SHA512-CRYPT is 2 ms and no
-/// memory where ARGON2ID is 100 ms and 64 MiB. It is also read by every other server. Who wants the
-/// stronger one says --scheme.
+/// long as the account lives, a poll that comes later than [auth] cache_ttl pays for the hash, and
+/// SHA512-CRYPT is 2 ms and no memory where ARGON2ID is 100 ms and 64 MiB. It is also read by every
+/// other server. Who wants the stronger one says --scheme.
 inline constexpr std::string_view default_password_scheme = "SHA512-CRYPT";
 
 struct PasswordScheme;  // a row of the table in password_scheme.cc
@@ -31,6 +31,9 @@ public:
     static constexpr std::size_t families = 4 + crypt_methods;
 
     static std::expected<StoredPassword, PasswordFault> parse(std::string_view stored);
+    /// parse() of a text that has passed it before, without examining its hash again; it has no
+    /// family().
+    static StoredPassword recall(std::string_view stored);
 
     /// In microseconds, so no work for a helper: PLAIN and one pass of a digest.
     bool is_cheap() const;
@@ -49,6 +52,7 @@ private:
     enum class Encoding : std::uint8_t { native, base64, hex };
     StoredPassword(const PasswordScheme& scheme, Encoding encoding, std::string_view payload)
         : scheme_(&scheme), encoding_(encoding), payload_(payload) {}
+    static std::expected<StoredPassword, PasswordFault> take_apart(std::string_view stored);
     std::optional<PasswordFault> examine();
     std::optional<Secret> decoded() const;
 

@@ -40,7 +40,7 @@ std::optional<std::string> canonical_user_name(std::string_view given, const Use
         name += '@';
         name += rules.default_domain;
     }
-    if (rules.match == NameMatch::ignore_case) name = lower_case(name);
+    if (rules.match == NameMatch::ignore_case) std::ranges::transform(name, name.begin(), lower);
     if (!is_user_name(name)) return std::nullopt;
     return name;
 }

@@ -39,7 +39,7 @@ private:
 /// Of one thread. Must outlive its buffers.
 class BufferPool {
 public:
-    static constexpr std::size_t buffer_octets = 64 * 1024;
+    static constexpr std::size_t buffer_octets = 128 * 1024;
     /// Buffers kept for reuse; more than these are freed when given back.
     static constexpr std::size_t kept_max = 256;
 

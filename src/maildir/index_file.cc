@@ -117,7 +117,8 @@ IndexedMessage MaildropIndex::message(std::uint32_t at) const {
             record.inode,
             record.stored_octets,
             pop3::Octets(record.octets),
-            record.header_octets};
+            record.header_octets,
+            {record.modified_nanoseconds}};
 }
 
 pop3::Octets MaildropIndex::octets(std::uint32_t at) const {
@@ -215,6 +216,7 @@ void IndexBuilder::add(const NewIndexedMessage& message, const pop3::MessageMeas
     record.stored_octets = measure.stored_octets;
     record.octets = measure.octets.value();
     record.header_octets = measure.header_octets;
+    record.modified_nanoseconds = message.modified.nanoseconds;
     record.dots_after = add_dots(measure);
     record.name_at = add_text(message.name);
     record.id_at =

@@ -92,9 +92,10 @@ struct IndexedMessage {
     std::uint64_t stored_octets;
     pop3::Octets octets;
     std::uint64_t header_octets;
+    WallTime modified;
 };
 
-/// Immutable; may be shared between threads. Messages are in the order of their numbers. About 56
+/// Immutable; may be shared between threads. Messages are in the order of their numbers. About 64
 /// octets and the name a message.
 class MaildropIndex {
 public:
@@ -146,6 +147,8 @@ struct NewIndexedMessage {
     Folder folder = Folder::fresh;
     UniqueIdKind id_kind = UniqueIdKind::derived;
     std::uint64_t inode = 0;
+    /// The file's when it was measured; 0 where it may have changed since without showing it.
+    WallTime modified{};
 };
 
 /// For the index that follows one of generation `previous` (0: follows none) at `now`: greater, and

@@ -15,7 +15,7 @@ namespace restante::index_layout {
 inline constexpr std::string_view magic = "restante";
 inline constexpr std::uint32_t byte_order_mark = 0x01020304;
 /// Another version is another file: it is made anew.
-inline constexpr std::uint32_t format_version = 1;
+inline constexpr std::uint32_t format_version = 2;
 
 inline constexpr std::uint64_t exists_bit = 1;
 inline constexpr std::uint64_t trusted_bit = 2;
@@ -60,6 +60,7 @@ struct MessageRecord {
     std::uint64_t stored_octets;
     std::uint64_t octets;
     std::uint64_t header_octets;
+    std::int64_t modified_nanoseconds;  ///< of the file when it was measured, 0 = may have changed
     std::uint32_t name_at;  ///< in the text
     std::uint32_t id_at;
     /// 0: none; else dot number `dots_after` - 1 is their count, and the first positions follow.
@@ -70,7 +71,7 @@ struct MessageRecord {
     std::uint8_t bits;
     std::uint8_t zero[6];
 };
-static_assert(sizeof(MessageRecord) == 56, "no padding");
+static_assert(sizeof(MessageRecord) == 64, "no padding");
 
 struct RetiredRecord {
     std::uint64_t inode;

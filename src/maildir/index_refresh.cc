@@ -196,8 +196,12 @@ std::shared_ptr<const MaildropIndex> IndexRefresh::build(const Scan& scan, const
         const pop3::MessageMeasure measure =
             read != nullptr ? read->measure : previous->index().measure(message.previous.value());
         const std::uint64_t inode = read != nullptr ? read->inode : file.inode;
-        builder.add({file.name, ids.unique_id(message), file.folder, message.id_kind, inode},
-                    measure);
+        const WallTime modified = read != nullptr
+                                      ? read->modified
+                                      : previous->index().message(*message.previous).modified;
+        builder.add(
+            {file.name, ids.unique_id(message), file.folder, message.id_kind, inode, modified},
+            measure);
         if (measure.stored_octets == unmeasured) trust.has_unmeasured = true;
     }
     for (const RetiredId& retired : ids.retired) builder.retire(retired);

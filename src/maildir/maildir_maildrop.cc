@@ -44,8 +44,9 @@ Task<Result<MessageSource*>> MaildirMaildrop::open_message(std::uint32_t index) 
         co_await note_changed(index);
         co_return std::unexpected(not_as_indexed);
     }
-    source_ = FileSource(std::move(file->handle), message);
-    MessageSource* source = &source_;
+    source_.emplace(std::move(file->handle), *index_, index,
+                    file->status.modified == message.modified);
+    MessageSource* source = &*source_;
     co_return source;
 }
 
@@ -124,9 +125,9 @@ std::shared_ptr<const MaildropIndex> MaildirMaildrop::noted_index() {
         const IndexedMessage message = index_->message(at);
         pop3::MessageMeasure measure = index_->measure(at);
         if (changed_.contains(at)) measure.stored_octets = unmeasured;
-        builder.add(
-            {message.name, message.unique_id, message.folder, message.id_kind, message.inode},
-            measure);
+        builder.add({message.name, message.unique_id, message.folder, message.id_kind,
+                     message.inode, message.modified},
+                    measure);
     }
     for (std::uint32_t at = 0; at < index_->retired_count(); ++at)
         builder.retire(index_->retired(at));

@@ -21,27 +21,24 @@ namespace restante {
 /// The open message: one file.
 class FileSource final : public MessageSource {
 public:
-    FileSource() = default;  ///< none open
-    FileSource(Handle file, const IndexedMessage& message)
+    /// `is_as_measured`: it was not written to since. `index` outlives it.
+    FileSource(Handle file, const MaildropIndex& index, std::uint32_t message, bool is_as_measured)
         : file_(std::move(file)),
-          stored_octets_(message.stored_octets),
-          octets_(message.octets),
-          is_wire_ready_(message.is_wire_ready) {}
-    std::uint64_t stored_octets() const override { return stored_octets_; }
-    pop3::Octets octets() const override { return octets_; }
-    bool is_wire_ready() const override { return is_wire_ready_; }
+          index_(index),
+          message_(message),
+          is_as_measured_(is_as_measured) {}
+    pop3::MessageMeasure measure() const override { return index_.measure(message_); }
+    bool is_as_measured() const override { return is_as_measured_; }
     Request read(std::uint64_t offset, std::span<char> target) override {
         return Request::read(file_.get(), target, offset);
     }
-    std::optional<FileSegment> file_segment() const override {
-        return FileSegment{file_.get(), stored_octets_};
-    }
+    std::optional<int> file() const override { return file_.get(); }
 
 private:
     Handle file_;
-    std::uint64_t stored_octets_ = 0;
-    pop3::Octets octets_;
-    bool is_wire_ready_ = false;
+    const MaildropIndex& index_;
+    const std::uint32_t message_;
+    const bool is_as_measured_;
 };
 
 class MaildirMaildrop final : public Maildrop {
@@ -63,7 +60,7 @@ public:
         return {index_->octets(index), index_->unique_id(index)};
     }
     Task<Result<MessageSource*>> open_message(std::uint32_t index) override;
-    void close_message() override { source_ = FileSource(); }
+    void close_message() override { source_.reset(); }
     Task<void> note_changed(std::uint32_t index) override;
     Task<CommitOutcome> commit(const pop3::DeletionMarks& marks) override;
 
@@ -114,7 +111,7 @@ private:
     std::uint32_t generation_;         // of what was last kept
     std::set<std::uint32_t> changed_;  // messages that were noted
     std::optional<Scan> last_scan_;
-    FileSource source_;
+    std::optional<FileSource> source_;
     std::array<LosingFolder, 2> losing_;
 };
 

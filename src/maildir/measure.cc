@@ -9,6 +9,12 @@ std::unexpected<Error> failed(std::int64_t result, const char* operation) {
     return std::unexpected(error_of_errno(static_cast<int>(-result), operation));
 }
 
+/// Of a file about to be read; 0 where it may yet change and show the same time.
+WallTime settled_time(const FileStatus& status, const Ring& ring) {
+    const std::int64_t age = ring.wall_time().nanoseconds - status.modified.nanoseconds;
+    return age > file_time_granularity.count() ? status.modified : WallTime{};
+}
+
 Error changed_while_read() { return {ErrorKind::exhausted, 0, "file changed while it was read"}; }
 
 }  // namespace
@@ -20,6 +26,7 @@ Task<Result<MeasuredFile>> measure_file(Ring& ring, BufferPool& buffers, int mai
         co_await perform(ring, Request::open_file(maildrop, path.c_str(), status));
     if (opened < 0) co_return failed(opened, "open message");
     const Handle file(ring, static_cast<int>(opened));
+    const WallTime modified = settled_time(status, ring);
     const Buffer buffer = buffers.acquire();
     pop3::MessageMeter meter;
     ContentDigest digest;
@@ -35,7 +42,7 @@ Task<Result<MeasuredFile>> measure_file(Ring& ring, BufferPool& buffers, int mai
         if (with_content) digest.feed(piece);
         offset += wanted;
     }
-    MeasuredFile measured{meter.finish(), status.inode, std::nullopt};
+    MeasuredFile measured{meter.finish(), status.inode, modified, std::nullopt};
     if (with_content) measured.content = digest.finish();
     co_return measured;
 }

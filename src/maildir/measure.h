@@ -16,6 +16,7 @@ namespace restante {
 struct MeasuredFile {
     pop3::MessageMeasure measure;
     std::uint64_t inode = 0;
+    WallTime modified{};  ///< 0: so short ago that another change would not show
     std::optional<ContentHash> content;  ///< where it was asked for
 };
 

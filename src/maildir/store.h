@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "pop3/deletion_marks.h"
+#include "pop3/message_meter.h"
 #include "pop3/types.h"
 #include "ring/operation.h"
 #include "ring/task.h"
@@ -30,24 +31,19 @@ struct MessageFacts {
     std::string_view unique_id;
 };
 
-/// A part of an open file that strategies may send without reading it.
-struct FileSegment {
-    int file;
-    std::uint64_t octets;  ///< from offset 0
-};
-
 /// An open message: stored octets, in order, by offset.
 class MessageSource {
 public:
     virtual ~MessageSource() = default;
-    virtual std::uint64_t stored_octets() const = 0;
-    /// What LIST said.
-    virtual pop3::Octets octets() const = 0;
-    /// All CRLF, nothing to stuff: can go out as it is.
-    virtual bool is_wire_ready() const = 0;
+    /// What was learnt when it was read; its octets are what LIST said.
+    virtual pop3::MessageMeasure measure() const = 0;
+    /// It has not been written to since then: its octets need not be counted again.
+    virtual bool is_as_measured() const = 0;
     /// The Request whose result is the octets read into `target` at `offset`, 0 at the end.
     virtual Request read(std::uint64_t offset, std::span<char> target) = 0;
-    virtual std::optional<FileSegment> file_segment() const = 0;
+    /// The descriptor, where the stored octets are a file's from its beginning: strategies may send
+    /// it without reading it.
+    virtual std::optional<int> file() const = 0;
 };
 
 /// How UPDATE ended. Everything but `done` is `-ERR [SYS/TEMP] some deleted messages not removed`.

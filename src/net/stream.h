@@ -27,6 +27,14 @@ public:
     Completion send(std::span<const char> source, bool more, Instant deadline) {
         return start(Request::send(socket_.get(), source, more).until(deadline));
     }
+    /// Octets sent, see Request::send_file; what follows is held back for more. -errno.
+    Completion send_file(const FilePart& part, FileSending sending, Instant deadline) {
+        return start(Request::send_file(socket_.get(), part, sending, true).until(deadline));
+    }
+    /// All of `source`, from where it lies; -errno.
+    Completion send_zero_copy(std::span<const char> source, Instant deadline) {
+        return start(Request::send_zero_copy(socket_.get(), source).until(deadline));
+    }
     /// receive() once all of `source` was sent; -EPIPE where it was not.
     Completion exchange(std::span<const char> source, std::span<char> target, Instant deadline) {
         return start(Request::exchange(socket_.get(), source, target).until(deadline));

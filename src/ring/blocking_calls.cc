@@ -218,10 +218,12 @@ std::int64_t carry_out(const Request& request) {
         case Kind::receive:
         case Kind::send:
         case Kind::exchange:
+        case Kind::send_file:
+        case Kind::map:
         case Kind::shutdown:
         case Kind::sleep: break;
     }
-    ASSERT(!"a request of the network");
+    ASSERT(!"a request of the network, or one that never waits");
 }
 
 std::int64_t carry_out_cached(const Request& request) {

@@ -14,6 +14,21 @@ Request Request::send(int socket, std::span<const char> source, bool more) {
     return {.kind = Kind::send, .more = more, .fd = socket, .source = source};
 }
 
+Request Request::send_zero_copy(int socket, std::span<const char> source) {
+    return {.kind = Kind::send, .zero_copy = true, .fd = socket, .source = source};
+}
+
+Request Request::send_file(int socket, const FilePart& part, FileSending sending, bool more) {
+    ASSERT(part.octets > 0);
+    return {.kind = Kind::send_file,
+            .sending = sending,
+            .more = more,
+            .fd = socket,
+            .file = part.file,
+            .offset = part.offset,
+            .octets = part.octets};
+}
+
 Request Request::exchange(int socket, std::span<const char> source, std::span<char> target) {
     return {.kind = Kind::exchange, .fd = socket, .target = target, .source = source};
 }
@@ -42,6 +57,15 @@ Request Request::status_at(int directory, const char* name, FileStatus& status) 
 
 Request Request::read(int file, std::span<char> target, std::uint64_t offset) {
     return {.kind = Kind::read, .fd = file, .target = target, .offset = offset};
+}
+
+Request Request::map(const FilePart& part, Mapping& mapping) {
+    ASSERT(part.octets > 0);
+    return {.kind = Kind::map,
+            .fd = part.file,
+            .offset = part.offset,
+            .octets = part.octets,
+            .mapping = &mapping};
 }
 
 Request Request::write(int file, std::span<const char> source) {

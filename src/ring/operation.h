@@ -27,6 +27,22 @@ protected:
 enum class HelperKind : std::uint8_t { files, hashing };
 inline constexpr std::size_t helper_kinds = 2;
 
+class Mapping;
+
+/// How a file's octets get to a socket inside the kernel.
+enum class FileSending : std::uint8_t {
+    sendfile,      ///< sendfile(2)
+    splice,        ///< splice(2) through a pipe, without waiting: the last segment may be held back
+    uring_splice,  ///< io_uring's splice, which a worker thread of the kernel carries out
+};
+
+/// A part of an open file.
+struct FilePart {
+    int file;
+    std::uint64_t offset;
+    std::uint64_t octets;
+};
+
 /// A value: what is asked. Made by one of the factories, which say what the result is; it is -errno
 /// on failure, -ETIMEDOUT when the deadline passed, -ECANCELED after Ring::cancel(), -ENOBUFS when
 /// the helpers' queue is full (-EAGAIN of offload). Whatever it points to (names, buffers,
@@ -37,12 +53,14 @@ struct Request {
         receive,
         send,
         exchange,
+        send_file,
         shutdown,
         sleep,  // network and time
         open,
         status,
         status_at,
         read,
+        map,
         write,
         lock,  // one file
         list_directory,
@@ -63,12 +81,20 @@ struct Request {
     /// source.size(): all of it is sent, or it is an error. `more`: the last segment may wait for
     /// more.
     static Request send(int socket, std::span<const char> source, bool more);
+    /// The same of a Mapping's octets, from where they lie (kernel >= 6.0; copied before). The
+    /// kernel holds their pages until the peer has them: the mapping may go once this has
+    /// completed.
+    static Request send_zero_copy(int socket, std::span<const char> source);
+    /// Octets sent of `octets` (at least 1) of `file` from `offset`: fewer, or 0, where the next of
+    /// them are not in memory or the file has ended; those have to be read. `more`: the last
+    /// segment may wait for more.
+    static Request send_file(int socket, const FilePart& part, FileSending sending, bool more);
     /// What receive() says, once all of `source` was sent; -EPIPE where it was not. One trip to the
     /// kernel: what a server does at the end of each reply.
     static Request exchange(int socket, std::span<const char> source, std::span<char> target);
     /// 0. Nothing more will be sent (FIN); what the peer still sends can be received.
     static Request shutdown(int socket);
-    /// -ETIMEDOUT at its deadline.
+    /// -ETIMEDOUT at its deadline; at the next turn where that has passed.
     static Request sleep();
 
     /// Descriptor. `name` is relative to `directory` and stays beneath it (openat2 RESOLVE_BENEATH
@@ -83,6 +109,9 @@ struct Request {
     static Request status_at(int directory, const char* name, FileStatus& status);
     /// Octets read, fewer than asked only at the end of the file, 0 there.
     static Request read(int file, std::span<char> target, std::uint64_t offset);
+    /// Octets of `file` that are in `mapping` now: all of `part`, or 0 where that is not in memory
+    /// or not to be had so; it has to be read then. Never waits.
+    static Request map(const FilePart& part, Mapping& mapping);
     /// source.size(): appended at the file's own position (log files, pipes).
     static Request write(int file, std::span<const char> source);
     /// 0, or the descriptor of a lock file to keep open; -EWOULDBLOCK when another holds it.
@@ -102,22 +131,28 @@ struct Request {
     /// 0 once `work` has run; -EAGAIN when the queue of `helper` is full.
     static Request offload(HelperKind helper, Work& work);
 
-    /// Ends with -ETIMEDOUT at `when`. Only accept, receive, send, exchange, write and sleep can.
+    /// Ends with -ETIMEDOUT at `when`. Only accept, receive, the sends, exchange, write
+    /// and sleep can.
     Request until(Instant when) const;
 
     Kind kind;
     Open open_what = Open::file;
     HelperKind helper = HelperKind::files;
+    FileSending sending = FileSending::sendfile;
     bool more = false;
+    bool zero_copy = false;
     int fd = -1;
+    int file = -1;  ///< of send_file, whose `fd` is the socket
     const char* name = nullptr;
     std::span<char> target{};
     std::span<const char> source{};
     std::uint64_t offset = 0;
+    std::uint64_t octets = 0;  ///< of send_file and map
     SocketAddress* peer = nullptr;
     SocketAddress* local = nullptr;
     FileStatus* file_status = nullptr;
     DirectoryListing* listing = nullptr;
+    Mapping* mapping = nullptr;
     std::span<Removal> removals{};
     Work* work = nullptr;
     Instant deadline = never;

@@ -16,7 +16,11 @@
 
 #include "base/fd.h"
 #include "ring/blocking_calls.h"
+#include "ring/file_sender.h"
+#include "ring/mapping.h"
+#include "ring/operation_slots.h"
 #include "ring/timer_wheel.h"
+#include "ring/uring_refusal.h"
 
 namespace restante {
 namespace {
@@ -31,11 +35,10 @@ constexpr std::size_t sent_inline_octets_max = 256 * 1024;
 /// user_data of completions that are no Operation's; real ones carry generation << 32 | slot.
 constexpr std::uint64_t wake_data = ~std::uint64_t{0};
 constexpr std::uint64_t ignored_data = wake_data - 1;
-/// Marks the first half of an exchange.
+/// Marks the first half of an exchange or of a splice.
 constexpr std::uint64_t sending_bit = std::uint64_t{1} << 63;
 /// Marks the cancellation of an operation.
 constexpr std::uint64_t cancel_bit = std::uint64_t{1} << 62;
-constexpr std::uint32_t generation_mask = 0x3FFF'FFFF;
 
 std::int64_t nanoseconds_of(clockid_t clock) {
     timespec time{};
@@ -44,6 +47,17 @@ std::int64_t nanoseconds_of(clockid_t clock) {
 }
 
 Instant read_monotonic_clock() { return Instant(Duration(nanoseconds_of(CLOCK_MONOTONIC))); }
+
+bool is_spliced(const Request& request) {
+    return request.kind == Request::Kind::send_file && request.sending == FileSending::uring_splice;
+}
+
+bool has_operation(io_uring& ring, int operation) {
+    io_uring_probe* probe = io_uring_get_probe_ring(&ring);
+    const bool has = probe != nullptr && io_uring_opcode_supported(probe, operation) != 0;
+    io_uring_free_probe(probe);
+    return has;
+}
 
 class UringRing final : public Ring {
 public:
@@ -65,7 +79,10 @@ public:
     bool attempt(Operation& operation) override;
     void submit(Operation& operation) override;
     void cancel(Operation& operation) override;
-    void close(int fd) override { ::close(fd); }
+    void close(int fd) override {
+        file_sender_.restore(fd);
+        ::close(fd);
+    }
     void turn() override;
     void wake() override;
     Instant now() const override { return now_; }
@@ -73,11 +90,6 @@ public:
     void fill_random(std::span<std::byte> target) override;
 
 private:
-    struct Slot {
-        Operation* operation = nullptr;
-        std::uint32_t generation = 0;
-        std::uint32_t next_free = 0;
-    };
     struct Event {
         std::uint64_t data;
         std::int32_t result;
@@ -85,20 +97,23 @@ private:
     };
 
     bool attempt_send(Operation& operation);
+    bool attempt_send_file(Operation& operation);
+    std::int64_t map(const Request& request);
     io_uring_sqe& entry();
     void prepare(Operation& operation, io_uring_sqe& entry);
-    void prepare_sending(Operation& operation, std::uint64_t data);
+    void submit_splice(Operation& operation);
+    io_uring_sqe& first_of_two();
+    void mark_first_of_two(io_uring_sqe& first, std::uint64_t data);
     void cancel_in_kernel(std::uint64_t target, std::uint64_t data);
     void cancel_again(std::uint64_t data);
     void submit_to_kernel(Operation& operation);
     void submit_to_helper(Operation& operation);
-    std::uint64_t occupy(Operation& operation);
-    std::uint64_t data_of(const Operation& operation) const;
     void watch_event();
     void wait();
     void take_events();
     void handle(const Event& event);
     void finish_transfer(Operation& operation, std::int32_t result);
+    void finish_send_file(Operation& operation, std::int64_t result, Pipe pipe);
     void complete(Operation& operation, std::int64_t result);
     void expire();
     void take_returned();
@@ -110,17 +125,16 @@ private:
     io_uring ring_{};
     bool set_up_ = false;
     bool can_skip_ = false;
+    bool can_send_zero_copy_ = false;
     Instant now_;
     WallTime wall_time_;
     TimerWheel timers_;
-    std::vector<Slot> slots_;
-    std::uint32_t first_free_ = no_slot;
+    FileSender file_sender_;
+    OperationSlots slots_;
     std::array<std::byte, 256> random_{};  // getrandom(2) gives up to 256 octets whole
     std::size_t random_left_ = 0;
     std::size_t sent_inline_ = 0;  // octets since the last turn
     OperationQueue ready_;         // ended without the kernel: cancelled sleeps, full helper queues
-
-    static constexpr std::uint32_t no_slot = ~std::uint32_t{0};
 };
 
 // DEFER_TASKRUN: completions are worked off where we wait for them and nowhere else.
@@ -136,6 +150,8 @@ int UringRing::set_up() {
     if (result < 0) return result;
     set_up_ = true;
     can_skip_ = (ring_.features & IORING_FEAT_CQE_SKIP) != 0;
+    can_send_zero_copy_ = has_operation(ring_, IORING_OP_SEND_ZC);
+    guard_mappings();
     watch_event();
     return 0;
 }
@@ -150,6 +166,8 @@ bool UringRing::attempt(Operation& operation) {
     using Kind = Request::Kind;
     switch (operation.request.kind) {
         case Kind::send: return attempt_send(operation);
+        case Kind::send_file: return attempt_send_file(operation);
+        case Kind::map: operation.result = map(operation.request); return true;
         case Kind::shutdown:  // never waits; through the ring it would always go to a worker thread
             operation.result = ::shutdown(operation.request.fd, SHUT_WR) < 0 ? -errno : 0;
             return true;
@@ -176,6 +194,7 @@ bool UringRing::attempt(Operation& operation) {
 // ring's.
 bool UringRing::attempt_send(Operation& operation) {
     const Request& request = operation.request;
+    if (request.zero_copy && can_send_zero_copy_) return false;
     if (sent_inline_ + request.source.size() > sent_inline_octets_max) return false;
     const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (request.more ? MSG_MORE : 0);
     const ssize_t sent = ::send(request.fd, request.source.data(), request.source.size(), flags);
@@ -190,6 +209,30 @@ bool UringRing::attempt_send(Operation& operation) {
     return operation.progress == request.source.size();
 }
 
+// What is left when the socket is full, or when others have waited long enough, is the ring's.
+bool UringRing::attempt_send_file(Operation& operation) {
+    const Request& request = operation.request;
+    if (!options_.storage_is_local) return true;  // 0: to be read
+    if (request.sending == FileSending::uring_splice) return false;
+    while (sent_inline_ < sent_inline_octets_max) {
+        const std::int64_t sent = file_sender_.send(request, operation.progress);
+        if (sent == -EAGAIN || sent == -EINTR) return false;
+        operation.progress += static_cast<std::uint64_t>(std::max<std::int64_t>(sent, 0));
+        sent_inline_ += static_cast<std::size_t>(std::max<std::int64_t>(sent, 0));
+        operation.result = sent < 0 ? sent : static_cast<std::int64_t>(operation.progress);
+        if (sent <= 0 || operation.progress == request.octets) return true;
+    }
+    return false;
+}
+
+std::int64_t UringRing::map(const Request& request) {
+    if (!options_.storage_is_local) return 0;
+    const FilePart part{request.fd, request.offset, request.octets};
+    if (!file_sender_.is_resident(part)) return 0;
+    const int mapped = request.mapping->map(part.file, part.offset, part.octets);
+    return mapped < 0 ? 0 : static_cast<std::int64_t>(part.octets);
+}
+
 void UringRing::submit(Operation& operation) {
     using Kind = Request::Kind;
     ASSERT(!operation.in_flight);
@@ -199,8 +242,13 @@ void UringRing::submit(Operation& operation) {
         case Kind::receive:
         case Kind::send:
         case Kind::exchange:
+        case Kind::send_file:
         case Kind::write: return submit_to_kernel(operation);
-        case Kind::sleep: return timers_.add(operation);
+        case Kind::map: operation.result = map(operation.request); return ready_.push(operation);
+        case Kind::sleep:
+            if (operation.request.deadline > now_) return timers_.add(operation);
+            operation.result = -ETIMEDOUT;
+            return ready_.push(operation);
         case Kind::read:
             if (options_.storage_is_local) return submit_to_kernel(operation);
             return submit_to_helper(operation);
@@ -209,12 +257,20 @@ void UringRing::submit(Operation& operation) {
 }
 
 void UringRing::submit_to_kernel(Operation& operation) {
-    const std::uint64_t data = occupy(operation);
-    if (operation.request.kind == Request::Kind::exchange) prepare_sending(operation, data);
+    const Request& request = operation.request;
+    if (is_spliced(request)) return submit_splice(operation);
+    if (request.kind != Request::Kind::send_file) file_sender_.restore(request.fd);
+    const std::uint64_t data = slots_.occupy(operation);
+    if (request.kind == Request::Kind::exchange) {
+        io_uring_sqe& sending = first_of_two();
+        io_uring_prep_send(&sending, request.fd, request.source.data(), request.source.size(),
+                           MSG_NOSIGNAL | MSG_WAITALL);
+        mark_first_of_two(sending, data);
+    }
     io_uring_sqe& target = entry();
     prepare(operation, target);
     io_uring_sqe_set_data64(&target, data);
-    if (operation.request.deadline != never) timers_.add(operation);
+    if (request.deadline != never) timers_.add(operation);
 }
 
 void UringRing::submit_to_helper(Operation& operation) {
@@ -238,9 +294,13 @@ void UringRing::prepare(Operation& operation, io_uring_sqe& entry) {
             return io_uring_prep_recv(&entry, request.fd, request.target.data(),
                                       request.target.size(), 0);
         case Kind::send:
-            return io_uring_prep_send(&entry, request.fd, request.source.data() + done,
-                                      request.source.size() - done,
-                                      MSG_NOSIGNAL | MSG_WAITALL | (request.more ? MSG_MORE : 0));
+            io_uring_prep_send(&entry, request.fd, request.source.data() + done,
+                               request.source.size() - done,
+                               MSG_NOSIGNAL | MSG_WAITALL | (request.more ? MSG_MORE : 0));
+            if (request.zero_copy && can_send_zero_copy_) entry.opcode = IORING_OP_SEND_ZC;
+            return;
+        case Kind::send_file:  // until the socket has room
+            return io_uring_prep_poll_add(&entry, request.fd, POLLOUT);
         case Kind::read:
             return io_uring_prep_read(&entry, request.fd, request.target.data() + done,
                                       static_cast<unsigned>(request.target.size() - done),
@@ -253,16 +313,43 @@ void UringRing::prepare(Operation& operation, io_uring_sqe& entry) {
     }
 }
 
-// Linked: the receive begins when all has been sent. Skipping the completion of a send that went
-// well (kernel >= 5.17) leaves one event, and so one wait, for both.
-void UringRing::prepare_sending(Operation& operation, std::uint64_t data) {
+// File to pipe to socket, each by a worker thread of the kernel.
+void UringRing::submit_splice(Operation& operation) {
+    const Request& request = operation.request;
+    Pipe pipe;
+    if (!file_sender_.lend(pipe)) {
+        operation.result = static_cast<std::int64_t>(operation.progress);
+        return ready_.push(operation);
+    }
+    file_sender_.restore(request.fd);
+    const auto octets = static_cast<unsigned>(std::min<std::uint64_t>(
+        request.octets - operation.progress, pipe.octets_max / 2));  // a page more where unaligned
+    const bool is_last = operation.progress + octets == request.octets && !request.more;
+    pipe.octets = octets;
+    const int in = pipe.in.get();
+    const int out = pipe.out.get();
+    const std::uint64_t data = slots_.occupy(operation, std::move(pipe));
+    io_uring_sqe& filling = first_of_two();
+    io_uring_prep_splice(&filling, request.file,
+                         static_cast<std::int64_t>(request.offset + operation.progress), in, -1,
+                         octets, 0);
+    mark_first_of_two(filling, data);
+    io_uring_sqe& emptying = entry();
+    io_uring_prep_splice(&emptying, out, -1, request.fd, -1, octets, is_last ? 0 : SPLICE_F_MORE);
+    io_uring_sqe_set_data64(&emptying, data);
+    if (request.deadline != never) timers_.add(operation);
+}
+
+// Linked: the second begins when the first has done all of its work. Skipping the completion of a
+// first that went well (kernel >= 5.17) leaves one event, and so one wait, for both.
+io_uring_sqe& UringRing::first_of_two() {
     if (io_uring_sq_space_left(&ring_) < 2) io_uring_submit(&ring_);  // a link must not be torn
-    io_uring_sqe& sending = entry();
-    const std::span<const char> source = operation.request.source;
-    io_uring_prep_send(&sending, operation.request.fd, source.data(), source.size(),
-                       MSG_NOSIGNAL | MSG_WAITALL);
-    io_uring_sqe_set_flags(&sending, IOSQE_IO_LINK | (can_skip_ ? IOSQE_CQE_SKIP_SUCCESS : 0));
-    io_uring_sqe_set_data64(&sending, data | sending_bit);
+    return entry();
+}
+
+void UringRing::mark_first_of_two(io_uring_sqe& first, std::uint64_t data) {
+    io_uring_sqe_set_flags(&first, IOSQE_IO_LINK | (can_skip_ ? IOSQE_CQE_SKIP_SUCCESS : 0));
+    io_uring_sqe_set_data64(&first, data | sending_bit);
 }
 
 io_uring_sqe& UringRing::entry() {
@@ -275,22 +362,6 @@ io_uring_sqe& UringRing::entry() {
     return *entry;
 }
 
-std::uint64_t UringRing::occupy(Operation& operation) {
-    if (first_free_ == no_slot) {
-        first_free_ = static_cast<std::uint32_t>(slots_.size());
-        slots_.push_back({nullptr, 0, no_slot});
-    }
-    operation.slot = first_free_;
-    Slot& slot = slots_[first_free_];
-    first_free_ = slot.next_free;
-    slot.operation = &operation;
-    return data_of(operation);
-}
-
-std::uint64_t UringRing::data_of(const Operation& operation) const {
-    return std::uint64_t{slots_[operation.slot].generation} << 32 | operation.slot;
-}
-
 void UringRing::cancel(Operation& operation) {
     using Kind = Request::Kind;
     if (!operation.in_flight) return;
@@ -300,8 +371,9 @@ void UringRing::cancel(Operation& operation) {
         case Kind::receive:
         case Kind::send:
         case Kind::write: break;
-        case Kind::exchange:  // whichever half is under way
-            cancel_in_kernel(data_of(operation) | sending_bit, ignored_data);
+        case Kind::exchange:
+        case Kind::send_file:  // whichever half is under way
+            cancel_in_kernel(slots_.data_of(operation) | sending_bit, ignored_data);
             break;
         case Kind::sleep:
             if (!operation.timed) return;  // has ended already
@@ -310,7 +382,7 @@ void UringRing::cancel(Operation& operation) {
             return ready_.push(operation);
         default: return;  // short, or a helper's
     }
-    cancel_in_kernel(data_of(operation), data_of(operation) | cancel_bit);
+    cancel_in_kernel(slots_.data_of(operation), slots_.data_of(operation) | cancel_bit);
 }
 
 // A cancellation that hits is silent where the kernel can: its operation's own completion tells.
@@ -324,11 +396,8 @@ void UringRing::cancel_in_kernel(std::uint64_t target, std::uint64_t data) {
 // It missed. Where the operation is still there it was between two states: submitted in the same
 // turn, or the second half of an exchange that was not begun yet.
 void UringRing::cancel_again(std::uint64_t data) {
-    const auto index = static_cast<std::uint32_t>(data);
-    ASSERT(index < slots_.size());
-    const Slot& slot = slots_[index];
-    const bool is_same = slot.generation == ((data & ~cancel_bit) >> 32);
-    if (is_same && slot.operation != nullptr) cancel(*slot.operation);
+    Operation* operation = slots_.find(data);
+    if (operation != nullptr) cancel(*operation);
 }
 
 void UringRing::turn() {
@@ -377,6 +446,8 @@ void UringRing::take_events() {
 
 void UringRing::handle(const Event& event) {
     if (event.data == ignored_data) return;
+    if ((event.flags & IORING_CQE_F_NOTIF) != 0)
+        return;  // of a zero-copy send, which has completed
     if (event.data == wake_data) {
         std::uint64_t count = 0;
         [[maybe_unused]] const ssize_t got = ::read(event_.get(), &count, sizeof count);
@@ -387,21 +458,15 @@ void UringRing::handle(const Event& event) {
         if (event.result < 0) cancel_again(event.data);
         return;
     }
-    // Of a send that failed; then the linked receive completes silently (IOSQE_CQE_SKIP_SUCCESS).
-    const bool is_sending = (event.data & sending_bit) != 0;
-    if (is_sending && !can_skip_) return;  // the receive tells
-    const auto index = static_cast<std::uint32_t>(event.data);
-    ASSERT(index < slots_.size());
-    Slot& slot = slots_[index];
-    ASSERT(slot.generation == ((event.data & ~sending_bit) >> 32));
-    ASSERT(slot.operation != nullptr);
-    Operation& operation = *slot.operation;
-    slot.operation = nullptr;
-    slot.generation = (slot.generation + 1) & generation_mask;
-    slot.next_free = first_free_;
-    first_free_ = index;
+    // Of a first half that failed; then the second completes silently (IOSQE_CQE_SKIP_SUCCESS).
+    const bool is_first = (event.data & sending_bit) != 0;
+    if (is_first && !can_skip_) return;  // the second tells
+    Operation& operation = slots_.at(event.data);
+    Pipe pipe = slots_.vacate(operation);
     timers_.remove(operation);
-    finish_transfer(operation, is_sending ? -ECANCELED : event.result);
+    if (operation.request.kind == Request::Kind::send_file)
+        return finish_send_file(operation, is_first ? 0 : event.result, std::move(pipe));
+    finish_transfer(operation, is_first ? -ECANCELED : event.result);
 }
 
 void UringRing::finish_transfer(Operation& operation, std::int32_t result) {
@@ -421,6 +486,24 @@ void UringRing::finish_transfer(Operation& operation, std::int32_t result) {
     if (ended) return complete(operation, static_cast<std::int64_t>(operation.progress));
     if (operation.cancelled) return complete(operation, -ECANCELED);
     submit_to_kernel(operation);  // the rest
+}
+
+// `result`: of a splice, octets; else the socket has room now.
+void UringRing::finish_send_file(Operation& operation, std::int64_t result, Pipe pipe) {
+    const Request& request = operation.request;
+    if (operation.cancelled) return complete(operation, -ECANCELED);
+    if (is_spliced(request)) {
+        const bool is_empty = result == static_cast<std::int64_t>(pipe.octets);
+        if (is_empty) file_sender_.give_back(std::move(pipe));
+        if (result == -ECANCELED) result = 0;  // the first half found less in the file
+    } else if (result >= 0) {
+        result = file_sender_.send(request, operation.progress);
+    }
+    if (result == -EAGAIN || result == -EINTR) return submit_to_kernel(operation);
+    if (result < 0) return complete(operation, result);
+    operation.progress += static_cast<std::uint64_t>(result);
+    if (result > 0 && operation.progress < request.octets) return submit_to_kernel(operation);
+    complete(operation, static_cast<std::int64_t>(operation.progress));
 }
 
 void UringRing::complete(Operation& operation, std::int64_t result) {
@@ -465,39 +548,15 @@ void UringRing::fill_random(std::span<std::byte> target) {
     explicit_bzero(random_.data() + random_left_, target.size());
 }
 
-std::string refusal(int error) {
-    const std::string cause = std::string("io_uring is not available: ") + strerrordesc_np(error);
-    switch (error) {
-        case ENOSYS:
-            return cause +
-                   "; the kernel is older than 5.15 or a seccomp filter hides it (Docker's default "
-                   "profile does: run with --security-opt seccomp=unconfined or a profile that "
-                   "allows io_uring_setup, io_uring_enter and io_uring_register)";
-        case EPERM:
-        case EACCES:
-            return cause +
-                   "; allow it with `sysctl kernel.io_uring_disabled=0`, or in the container's "
-                   "seccomp profile (io_uring_setup, io_uring_enter, io_uring_register)";
-        case ENOMEM:
-            return cause +
-                   "; raise the limit of locked memory (`ulimit -l`, systemd: LimitMEMLOCK=) or "
-                   "lower [runtime] reactors";
-        case EMFILE:
-        case ENFILE:
-            return cause + "; raise the limit of open files (`ulimit -n`, systemd: LimitNOFILE=)";
-        default: return cause + "; restante needs Linux 5.15 or newer";
-    }
-}
-
 }  // namespace
 
 std::expected<std::unique_ptr<Ring>, std::string> make_uring_ring(HelperPool& helpers,
                                                                   UringOptions options) {
     const int event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (event < 0) return std::unexpected(refusal(errno));
+    if (event < 0) return std::unexpected(uring_refusal(errno));
     auto ring = std::make_unique<UringRing>(helpers, options, Fd(event));
     const int result = ring->set_up();
-    if (result < 0) return std::unexpected(refusal(-result));
+    if (result < 0) return std::unexpected(uring_refusal(-result));
     return ring;
 }
 

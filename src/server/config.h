@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "maildir/delivery.h"
 #include "ring/socket_address.h"
 
 namespace restante {
@@ -18,16 +19,6 @@ inline constexpr std::string_view default_config_path = "/etc/restante/restante.
 enum class TlsMode : std::uint8_t { none, starttls, required };
 enum class UsernameCase : std::uint8_t { lower, keep };
 enum class UniqueIdMode : std::uint8_t { automatic, filename, dovecot, courier };
-enum class DeliveryStrategy : std::uint8_t {
-    automatic,
-    copy,
-    sendfile,
-    splice,
-    mmap,
-    mmap_zerocopy,
-    uring_splice,
-};
-
 struct ListenerConfig {
     std::string name;  ///< as in [listener.NAME]
     std::vector<SocketAddress> addresses;
@@ -47,6 +38,7 @@ struct BackendConfig {
 struct AuthConfig {
     bool allow_cleartext = false;
     std::vector<std::string> mechanisms = {"PLAIN", "LOGIN"};
+    Duration cache_ttl = std::chrono::minutes(5);  ///< 0 = every login is hashed
     std::string default_domain;
     UsernameCase username_case = UsernameCase::lower;
     BackendConfig backend;

@@ -155,6 +155,7 @@ Config DocumentChecker::build() {
     config.storage.user = text("storage", "user");
     config.auth.allow_cleartext = boolean("auth", "allow_cleartext");
     config.auth.mechanisms = std::get<std::vector<std::string>>(value("auth", "mechanisms"));
+    config.auth.cache_ttl = duration("auth", "cache_ttl");
     config.auth.default_domain = text("auth", "default_domain");
     config.auth.username_case = choice<UsernameCase>("auth", "username_case");
     build_backend(config);

@@ -90,8 +90,7 @@ constexpr std::array schema = {
     KeyRow{.table = "auth",
            .name = "cache_ttl",
            .type = duration,
-           .fallback = "0s",
-           .is_built = false,
+           .fallback = "5m",
            .least = "0s",
            .most = "1d",
            .meaning = "how long a verified password is remembered; \"0s\" = not at all"},
@@ -211,7 +210,6 @@ constexpr std::array schema = {
            .type = choice,
            .fallback = "auto",
            .choices = "auto|copy|sendfile|splice|mmap|mmap_zerocopy|uring_splice",
-           .planned = "sendfile|splice|mmap|mmap_zerocopy|uring_splice",
            .meaning = "how messages reach the socket"},
 
     KeyRow{.table = "log",

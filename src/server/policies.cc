@@ -34,6 +34,11 @@ SessionPolicy session_policy(const Config& config) {
             .failed_delay_max = config.limits.failed_delay_max};
 }
 
+UserNameRules user_name_rules(const Config& config) {
+    const bool lowers = config.auth.username_case == UsernameCase::lower;
+    return {config.auth.default_domain, lowers ? NameMatch::ignore_case : NameMatch::exact};
+}
+
 std::expected<StoreOptions, std::string> store_options(const Config& config) {
     const std::expected<MaildropPath, std::string> path =
         MaildropPath::parse(config.storage.maildir);

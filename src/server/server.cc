@@ -5,7 +5,6 @@
 #include <linux/magic.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -21,6 +20,8 @@
 #include <vector>
 
 #include "auth/passwd_verifier.h"
+#include "auth/verification_cache.h"
+#include "base/descriptor_limit.h"
 #include "base/fd.h"
 #include "maildir/maildir_store.h"
 #include "net/listener.h"
@@ -34,8 +35,8 @@ namespace restante {
 namespace {
 
 /// Descriptors beside those of sessions: rings, listeners, logs, folders being listed.
-constexpr rlim_t spare_descriptors = 256;
-constexpr rlim_t descriptors_a_session = 2;  // socket and maildrop
+constexpr std::uint64_t spare_descriptors = 256;
+constexpr std::uint64_t descriptors_a_session = 2;  // socket and maildrop
 
 /// What all reactors share; read-only once they run.
 struct Shared {
@@ -45,6 +46,7 @@ struct Shared {
     UserNameRules user_names;
     UringOptions uring;
     std::shared_ptr<const PasswdTable> users;
+    VerificationCache* cache;  // null: off
     std::size_t reactors;
     int log_file;
     HelperPool& helpers;
@@ -99,9 +101,10 @@ void ReactorThread::serve(Ring& ring) {
     const Config& config = shared_.config;
     ReactorLog log(ring, shared_.log_file, config.log.level, config.log.ident);
     BufferPool buffers;
-    PasswdFileVerifier verifier(ring, log, std::move(users_), shared_.user_names, shared_.users);
+    PasswdFileVerifier verifier(
+        ring, log, {std::move(users_), shared_.user_names, shared_.users, shared_.cache});
     MaildirStore store(ring, log, buffers, shared_.store);
-    const std::unique_ptr<Delivery> delivery = make_copy_delivery(ring, buffers);
+    const std::unique_ptr<Delivery> delivery = make_delivery(config.delivery, ring, buffers);
     std::vector<Handle> listeners;
     for (Fd& listener : listeners_) listeners.emplace_back(ring, listener.release());
     const auto share = static_cast<std::uint32_t>(shared_.reactors);
@@ -143,18 +146,16 @@ bool is_local(const std::string& folder) {
 }
 
 /// As many descriptors as may be had; the sentence says where they will not do.
-std::string raise_descriptor_limit(const Config& config) {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return {};
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-    const rlim_t wanted = config.limits.connections * descriptors_a_session + spare_descriptors;
-    if (limit.rlim_cur >= wanted) return {};
+std::string make_room_for_connections(const Config& config) {
+    const std::uint64_t limit = raise_descriptor_limit();
+    const std::uint64_t wanted =
+        config.limits.connections * descriptors_a_session + spare_descriptors;
+    if (limit >= wanted) return {};
     return fmt::format(
         "the limit of open files, {}, is reached before [limits] connections = {}: about {} "
         "sessions fit (raise it with systemd's LimitNOFILE= or `ulimit -n`)",
-        limit.rlim_cur, config.limits.connections,
-        (limit.rlim_cur - std::min(limit.rlim_cur, spare_descriptors)) / descriptors_a_session);
+        limit, config.limits.connections,
+        (limit - std::min(limit, spare_descriptors)) / descriptors_a_session);
 }
 
 /// One set of listening sockets a reactor.
@@ -192,6 +193,20 @@ std::shared_ptr<const PasswdTable> load_users(const std::string& path, Log& log)
     }
     report_passwd_table(**table, path, log);
     return *table;
+}
+
+/// Made while the process may still be root, who may lock what he likes. Null: it is off.
+std::expected<std::unique_ptr<VerificationCache>, std::string> make_cache(Duration ttl, Log& log) {
+    if (ttl == Duration::zero()) return nullptr;
+    std::expected<std::unique_ptr<VerificationCache>, std::string> cache =
+        VerificationCache::make(ttl);
+    if (cache && !(*cache)->is_locked()) {
+        log.write(LogLevel::warn,
+                  "the cache of verified logins (4 MiB) cannot be locked in memory and may be "
+                  "swapped out: allow it with systemd's LimitMEMLOCK= or `ulimit -l`, or turn it "
+                  "off with [auth] cache_ttl = \"0s\"");
+    }
+    return cache;
 }
 
 std::string listening_text(const Config& config) {
@@ -272,9 +287,12 @@ std::expected<void, std::string> run_server(const Config& config,
     if (!log_file) return std::unexpected(log_file.error());
     DirectLog log(log_file->get(), config.log.level, config.log.ident);
     for (const std::string& warning : config.warnings) log.write(LogLevel::warn, warning);
-    if (const std::string few = raise_descriptor_limit(config); !few.empty()) {
+    if (const std::string few = make_room_for_connections(config); !few.empty()) {
         log.write(LogLevel::warn, few);
     }
+    const std::expected<std::unique_ptr<VerificationCache>, std::string> cache =
+        make_cache(config.auth.cache_ttl, log);
+    if (!cache) return std::unexpected(cache.error());
     if (std::expected<void, std::string> dropped = drop_privileges(config.storage.user); !dropped) {
         return std::unexpected(dropped.error());
     }
@@ -282,16 +300,13 @@ std::expected<void, std::string> run_server(const Config& config,
     if (!store) return std::unexpected(store.error());
     const bool local = is_local(store->path.root());
     HelperPool helpers(default_helper_sizes());
-    const UserNameRules names{config.auth.default_domain,
-                              config.auth.username_case == UsernameCase::lower
-                                  ? NameMatch::ignore_case
-                                  : NameMatch::exact};
     const Shared shared{config,
                         session_policy(config),
                         std::move(*store),
-                        names,
+                        user_name_rules(config),
                         {.storage_is_local = local},
                         load_users(config.auth.backend.path, log),
+                        cache->get(),
                         reactors,
                         log_file->get(),
                         helpers};

@@ -23,6 +23,13 @@ char* Output::line_room(std::size_t octets) {
     return free.data();
 }
 
+bool Output::write(std::string_view text) {
+    if (BufferPool::buffer_octets - used_ < text.size()) return false;
+    std::ranges::copy(text, line_room(text.size()));
+    used_ += text.size();
+    return true;
+}
+
 void Output::reply(pop3::Reply reply) {
     used_ += pop3::write_reply(reply, line_room(pop3::response_line_octets_max));
 }
@@ -53,11 +60,7 @@ void Output::unique_id_listing(pop3::MessageNumber number, std::string_view uniq
                                            line_room(pop3::response_line_octets_max));
 }
 
-void Output::terminate() {
-    std::memcpy(line_room(pop3::termination.size()), pop3::termination.data(),
-                pop3::termination.size());
-    used_ += pop3::termination.size();
-}
+void Output::terminate() { ASSERT(write(pop3::termination)); }
 
 std::optional<std::span<const char>> Output::take_small() {
     if (buffer_.is_held() || used_ == 0) return std::nullopt;
@@ -72,9 +75,31 @@ Task<Result<void>> Output::flush() {
 
 Task<Result<void>> Output::send(bool more) {
     if (used_ == 0) co_return Result<void>();
-    const Instant deadline = std::min(ring_.now() + stall_max_, limit_);
-    const std::int64_t sent = co_await stream_.send(pending(), more, deadline);
+    const std::int64_t sent = co_await stream_.send(pending(), more, deadline());
     co_return finish(sent);
+}
+
+Task<Result<std::uint64_t>> Output::send_file(FilePart part, FileSending sending) {
+    const Result<void> flushed = co_await send(true);
+    if (!flushed) co_return std::unexpected(flushed.error());
+    ++sends_;
+    const std::int64_t sent = co_await stream_.send_file(part, sending, deadline());
+    if (sent < 0) co_return std::unexpected(error_of_errno(static_cast<int>(-sent), "send file"));
+    co_return static_cast<std::uint64_t>(sent);
+}
+
+Task<Result<void>> Output::send_memory(std::span<const char> octets, bool zero_copy) {
+    const Result<void> flushed = co_await send(true);
+    if (!flushed) co_return flushed;
+    ++sends_;
+    std::int64_t sent = 0;
+    if (zero_copy) {
+        sent = co_await stream_.send_zero_copy(octets, deadline());
+    } else {
+        sent = co_await stream_.send(octets, true, deadline());
+    }
+    if (sent < 0) co_return std::unexpected(error_of_errno(static_cast<int>(-sent), "send"));
+    co_return Result<void>();
 }
 
 Task<Result<void>> Output::send_last(Instant deadline) {

@@ -1,6 +1,7 @@
 #pragma once
 /// Replies on their way out: gathered, then sent together.
 
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -54,7 +55,10 @@ public:
 
     std::span<char> room() override;
     void wrote(std::size_t octets) override { used_ += octets; }
+    bool write(std::string_view text) override;
     Task<Result<void>> flush() override;
+    Task<Result<std::uint64_t>> send_file(FilePart part, FileSending sending) override;
+    Task<Result<void>> send_memory(std::span<const char> octets, bool zero_copy) override;
     /// Sends what there is and gives the buffer back. `more`: the same response goes on.
     Task<Result<void>> send(bool more);
     /// Sends what there is, also on an interrupted stream, until `deadline`: a session's last
@@ -68,6 +72,7 @@ private:
     static constexpr std::size_t small_octets = pop3::response_line_octets_max + 128;
 
     char* line_room(std::size_t octets);
+    Instant deadline() const { return std::min(ring_.now() + stall_max_, limit_); }
     std::span<const char> pending() const;
     Result<void> finish(std::int64_t sent);
 

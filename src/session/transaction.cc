@@ -132,7 +132,7 @@ Task<Result<void>> Session::send_message(pop3::MessageNumber number, pop3::BodyL
         co_return Result<void>();
     }
     const Output::Mark mark = output_.mark();
-    const pop3::Octets octets = (*source)->octets();
+    const pop3::Octets octets = maildrop_->message(number.index()).octets;
     if (body.is_all()) {
         output_.octets(octets);
     } else {

@@ -140,7 +140,7 @@ TEST_CASE("a disk error in mid-RETR: refused while nothing has left, else the co
     int refusals = 0;
     for (unsigned skip = 0; skip < 4; ++skip) {
         SmallWorld small({.seed = skip + 1});
-        small.world.deliver("mrose", "1130000002.M1P2.pop", std::string(100'000, 'y'));
+        small.world.deliver("mrose", "1130000002.M1P2.pop", std::string(300'000, 'y'));
         small.world.wait(std::chrono::seconds(1));
         Talk talk(small.world, "mrose");
         small.world.ring().plan_fault({.kind = Kind::read, .error = -EIO, .skip = skip});

@@ -18,7 +18,8 @@ int SimFaults::next(Request::Kind kind) {
     using Kind = Request::Kind;
     switch (kind) {
         case Kind::receive:
-        case Kind::send: return random_.chance(options_.reset_probability) ? -ECONNRESET : 0;
+        case Kind::send:
+        case Kind::send_file: return random_.chance(options_.reset_probability) ? -ECONNRESET : 0;
         case Kind::open:
         case Kind::status_at:
         case Kind::read:
@@ -31,6 +32,8 @@ int SimFaults::next(Request::Kind kind) {
         case Kind::shutdown:
         case Kind::sleep:
         case Kind::status:
+        case Kind::exchange:
+        case Kind::map:
         case Kind::write:
         case Kind::lock:
         case Kind::offload: return 0;

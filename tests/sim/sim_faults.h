@@ -25,6 +25,8 @@ struct SimOptions {
     InlineAnswers inline_answers = InlineAnswers::by_seed;
     double reset_probability = 0;       ///< -ECONNRESET, of each receive and each part of a send
     double file_error_probability = 0;  ///< -EIO; -ENOSPC of replace_file
+    /// Of each map and each part of a send_file: what it is about is not in memory.
+    double cold_probability = 0.1;
     /// -ENOBUFS (-EAGAIN of offload), of each operation that takes a helper thread.
     double queue_full_probability = 0;
     std::size_t window_octets = 16 * 1024;  ///< in transit, each direction of a connection

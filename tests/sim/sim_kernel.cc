@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "ring/mapping.h"
 
 namespace restante::sim {
 namespace {
@@ -57,7 +58,8 @@ bool SimKernel::is_ready(const Operation& operation) const {
     switch (operation.request.kind) {
         case Kind::accept: return !listener(operation.request.fd).waiting.empty();
         case Kind::receive: return connection(operation).is_receive_ready();
-        case Kind::send: return connection(operation).is_send_ready();
+        case Kind::send:
+        case Kind::send_file: return connection(operation).is_send_ready();
         case Kind::exchange:
             return is_sending(operation) ? connection(operation).is_send_ready()
                                          : connection(operation).is_receive_ready();
@@ -67,7 +69,8 @@ bool SimKernel::is_ready(const Operation& operation) const {
 }
 
 bool SimKernel::is_whole_send_ready(const Operation& operation) const {
-    return connection(operation).send_room() >= operation.request.source.size();
+    const Request& request = operation.request;
+    return connection(operation).send_room() >= std::max(request.source.size(), request.octets);
 }
 
 std::int64_t SimKernel::carry_out(Operation& operation) {
@@ -77,6 +80,7 @@ std::int64_t SimKernel::carry_out(Operation& operation) {
         case Kind::accept:
         case Kind::receive:
         case Kind::send:
+        case Kind::send_file:
         case Kind::exchange:
         case Kind::shutdown:
         case Kind::sleep: return carry_out_network(operation);
@@ -104,6 +108,7 @@ std::int64_t SimKernel::carry_out_network(Operation& operation) {
         case Kind::accept: return accept(request);
         case Kind::receive: return receive(operation);
         case Kind::send: return send(operation);
+        case Kind::send_file: return send_file(operation);
         case Kind::shutdown: connection(operation).finish_sending(); return 0;
         default: return would_block;
     }
@@ -118,6 +123,7 @@ std::int64_t SimKernel::carry_out_file(const Request& request) {
             return 0;
         case Kind::status_at: return status_at(request);
         case Kind::read: return read(request);
+        case Kind::map: return map(request);
         case Kind::write: return write(request);
         case Kind::lock: return lock(request);
         case Kind::list_directory: return list(request);
@@ -169,6 +175,30 @@ std::int64_t SimKernel::send(Operation& operation) {
     operation.progress += part;
     return operation.progress == source.size() ? static_cast<std::int64_t>(source.size())
                                                : would_block;
+}
+
+std::int64_t SimKernel::send_file(Operation& operation) {
+    const Request& request = operation.request;
+    SimConnection& to = connection(operation);
+    const std::uint64_t left = request.octets - operation.progress;
+    const std::size_t part = part_of(std::min({left, to.send_room(), options_.window_octets}));
+    std::vector<char> octets(random_.chance(options_.cold_probability) ? 0 : part);
+    octets.resize(inode(request.file)->content.read(request.offset + operation.progress, octets));
+    if (octets.empty()) return static_cast<std::int64_t>(operation.progress);
+    const std::int64_t sent = to.send({octets.data(), octets.size()});
+    if (sent < 0) return sent;
+    operation.progress += octets.size();
+    return operation.progress == request.octets ? static_cast<std::int64_t>(request.octets)
+                                                : would_block;
+}
+
+std::int64_t SimKernel::map(const Request& request) {
+    if (random_.chance(options_.cold_probability)) return 0;
+    std::vector<char> octets(request.octets);
+    const std::size_t got = inode(request.fd)->content.read(request.offset, octets);
+    if (got < octets.size()) return 0;
+    request.mapping->hold(std::move(octets));
+    return static_cast<std::int64_t>(got);
 }
 
 std::int64_t SimKernel::open(const Request& request) {

@@ -64,6 +64,8 @@ private:
     bool is_sending(const Operation& operation) const;
     std::int64_t receive(Operation& operation);
     std::int64_t send(Operation& operation);
+    std::int64_t send_file(Operation& operation);
+    std::int64_t map(const Request& request);
     std::int64_t open(const Request& request);
     std::int64_t status_at(const Request& request);
     std::int64_t read(const Request& request);

@@ -15,13 +15,14 @@ constexpr Duration reboot_time = std::chrono::minutes(1);
 bool can_end_early(Request::Kind kind) {
     using Kind = Request::Kind;
     return kind == Kind::accept || kind == Kind::receive || kind == Kind::send ||
-           kind == Kind::exchange || kind == Kind::write || kind == Kind::sleep;
+           kind == Kind::send_file || kind == Kind::exchange || kind == Kind::write ||
+           kind == Kind::sleep;
 }
 
 bool is_on_descriptor(const Request& request, int fd) {
     using Kind = Request::Kind;
     if (request.kind == Kind::sleep || request.kind == Kind::offload) return false;
-    if (request.kind != Kind::remove) return request.fd == fd;
+    if (request.kind != Kind::remove) return request.fd == fd || request.file == fd;
     return std::any_of(request.removals.begin(), request.removals.end(),
                        [fd](const Removal& removal) { return removal.directory == fd; });
 }
@@ -49,12 +50,14 @@ bool SimRing::may_answer_inline(const Operation& operation) const {
     switch (operation.request.kind) {
         case Kind::accept:
         case Kind::receive: return kernel_.is_ready(operation);
-        case Kind::send: return kernel_.is_whole_send_ready(operation);
+        case Kind::send:
+        case Kind::send_file: return kernel_.is_whole_send_ready(operation);
         case Kind::shutdown:
         case Kind::open:
         case Kind::status:
         case Kind::status_at:
         case Kind::read:
+        case Kind::map:
         case Kind::lock: return true;
         default: return false;
     }

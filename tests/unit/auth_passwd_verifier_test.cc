@@ -4,171 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
-#include "auth/digest.h"
-#include "auth/password_scheme.h"
-#include "ring/blocking_calls.h"
+#include "unit/passwd_world.h"
 
-using namespace std::string_literals;
+using namespace std::chrono_literals;
 
 namespace restante {
-namespace {
-
-/// Does everything at once, inside attempt(), with real system calls; counts and fails what a test
-/// asks for.
-class InlineRing final : public Ring {
-public:
-    bool attempt(Operation& operation) override {
-        const Request& request = operation.request;
-        if (request.kind == Request::Kind::offload) {
-            if (request.helper == HelperKind::hashing) ++hashed;
-            if (holds_file_work && request.helper == HelperKind::files) return false;
-            if (queue_is_full) {
-                operation.result = -EAGAIN;
-                return true;
-            }
-            request.work->run();
-            operation.result = 0;
-        } else if (request.kind == Request::Kind::sleep) {
-            ++slept;
-            operation.result = -ETIMEDOUT;
-        } else {
-            if (request.kind == Request::Kind::open) ++opened;
-            operation.result = carry_out(request);
-        }
-        return true;
-    }
-    void submit(Operation& operation) override {
-        operation.in_flight = true;
-        held.push_back(&operation);
-    }
-    /// Carries out what was held back.
-    void release() {
-        holds_file_work = false;
-        for (Operation* operation : std::exchange(held, {})) {
-            operation->in_flight = false;
-            attempt(*operation);
-            operation->on_complete(*operation);
-        }
-    }
-    void cancel(Operation&) override {}
-    void close(int fd) override { ::close(fd); }
-    void turn() override {}
-    void wake() override {}
-    Instant now() const override { return Instant{} + std::chrono::hours(1); }
-    WallTime wall_time() const override { return WallTime{.nanoseconds = wall_nanoseconds}; }
-    void fill_random(std::span<std::byte> target) override {
-        for (std::byte& octet : target) octet = std::byte{7};
-    }
-
-    int hashed = 0;
-    int slept = 0;
-    int opened = 0;
-    bool queue_is_full = false;
-    bool holds_file_work = false;
-    std::vector<Operation*> held;
-    std::int64_t wall_nanoseconds = 0;  // 1970: every file's times are settled
-};
-
-class MemoryLog final : public Log {
-public:
-    bool is_enabled(LogLevel) const override { return true; }
-    void write(LogLevel level, std::string_view message) override {
-        lines.emplace_back(message);
-        if (level == LogLevel::error) ++errors;
-    }
-    std::vector<std::string> lines;
-    int errors = 0;
-};
-
-constexpr const char* users =
-    "plain@example.org:{PLAIN}secret:::Plain:/home/plain::userdb_mail=maildir:~/Maildir\n"
-    "hashed@example.org:{CRYPT}$1$saltsalt$9xy1btjgzLYfb7hivXtC//\n"
-    "other@example.org:{CRYPT}$1$saltsalt$9xy1btjgzLYfb7hivXtC//\n"
-    "away@example.org:{CRYPT}$1$saltsalt$9xy1btjgzLYfb7hivXtC//::::::nologin\n"
-    "locked@example.org:!\n"
-    "bad@example.org:{WHAT}x\n";
-
-/// A folder with the file `users`, and a verifier of it.
-class World {
-public:
-    explicit World(bool loads_at_start = true, std::string_view content = users) {
-        char folder[] = "/tmp/passwd-verifier-test-XXXXXX";
-        REQUIRE(::mkdtemp(folder) != nullptr);
-        folder_ = folder;
-        write_users(content);
-        std::shared_ptr<const PasswdTable> initial;
-        if (loads_at_start) {
-            auto loaded = load_passwd_table(path());
-            REQUIRE(loaded.has_value());
-            initial = *loaded;
-        }
-        auto place = PasswdPlace::open(path());
-        REQUIRE(place.has_value());
-        verifier.emplace(ring, log, std::move(*place),
-                         UserNameRules{"example.org", NameMatch::ignore_case}, std::move(initial));
-        // A table loaded within the granularity of file times is read again once; tests start after
-        // that.
-        if (loads_at_start) {
-            (void)verify(PasswordProof{"plain", "secret"});
-            ring.hashed = ring.opened = 0;
-        }
-    }
-    ~World() {
-        ::unlink(path().c_str());
-        ::rmdir(path().c_str());
-        ::rmdir(folder_.c_str());
-    }
-
-    std::string path() const { return folder_ + "/users"; }
-    /// Replaced as a whole, as `restante passwd` does.
-    void write_users(std::string_view content) {
-        const std::string fresh = path() + ".new";
-        std::FILE* file = std::fopen(fresh.c_str(), "w");
-        REQUIRE(file != nullptr);
-        std::fwrite(content.data(), 1, content.size(), file);
-        std::fclose(file);
-        REQUIRE(::rename(fresh.c_str(), path().c_str()) == 0);
-    }
-    Result<Verdict> verify(const Proof& proof) {
-        Task<Result<Verdict>> task = verifier->verify(proof);
-        task.start(nullptr, nullptr);
-        REQUIRE(task.is_done());
-        return task.take();
-    }
-    Result<Verdict> log_in(std::string_view user, std::string_view password) {
-        return verify(PasswordProof{user, password});
-    }
-    bool accepts(std::string_view user, std::string_view password) {
-        const Result<Verdict> verdict = log_in(user, password);
-        REQUIRE(verdict.has_value());
-        return std::holds_alternative<Account>(*verdict);
-    }
-    bool accepts_apop(std::string_view user, std::string_view secret) {
-        const std::string timestamp = "<1896.697170952@dbc.mtview.ca.us>";
-        const std::string digest =
-            hex_encode(digest_of(DigestAlgorithm::md5, timestamp, secret)->view());
-        const Result<Verdict> verdict = verify(ApopProof{user, timestamp, digest});
-        REQUIRE(verdict.has_value());
-        return std::holds_alternative<Account>(*verdict);
-    }
-
-    InlineRing ring;
-    MemoryLog log;
-    std::optional<PasswdFileVerifier> verifier;
-
-private:
-    std::string folder_;
-};
-
-}  // namespace
 
 TEST_CASE(
     "verifier: the right password gives the account, with its canonical name, home and maildrop") {
@@ -255,6 +98,26 @@ TEST_CASE("verifier: a changed file is read again, an unchanged one is not") {
     CHECK_FALSE(world.accepts("plain", "secret"));
     CHECK(world.accepts("plain", "another"));
     CHECK(world.ring.opened == 1);
+}
+
+TEST_CASE("verifier: logins within passwd_look_interval look at the file once") {
+    World world;
+    const Proof proof = PasswordProof{"plain", "secret"};
+    const auto accepts_at_once = [&world, &proof] {
+        Task<Result<Verdict>> task = world.verifier->verify(proof);
+        task.start(nullptr, nullptr);
+        const Result<Verdict> verdict = task.take();
+        return verdict && std::holds_alternative<Account>(*verdict);
+    };
+    CHECK(accepts_at_once());
+    world.ring.looked = 0;
+    world.write_users("plain@example.org:{PLAIN}another\n");
+    world.ring.time += passwd_look_interval - 1ns;
+    CHECK(accepts_at_once());
+    CHECK(world.ring.looked == 0);
+    world.ring.time += 1ns;
+    CHECK_FALSE(accepts_at_once());
+    CHECK(world.ring.looked == 1);
 }
 
 TEST_CASE("verifier: while one login reads the changed file the others go on with the old users") {
