@@ -18,6 +18,9 @@ namespace restante {
 struct CachedIndex {
     std::shared_ptr<const MaildropIndex> index;  ///< nullptr: none
     std::optional<FileIdentity> file;
+    /// The maildrop itself, just before `file` and the lists of other servers were looked at: while
+    /// it is the same, no name in it has come, gone, or become another file.
+    std::optional<FileIdentity> maildrop = std::nullopt;
 };
 
 /// The most recently used indexes, by the maildrop's path. Whoever takes one out compares its trust

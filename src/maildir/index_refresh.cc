@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "maildir/maildir_name.h"
@@ -19,6 +20,10 @@ constexpr ContentHash unreadable_content = [] {
     hash.fill(0xFF);
     return hash;
 }();
+/// New messages read at a time: a disk with a queue is waited for once, not once for each.
+constexpr std::size_t readers_max = 8;
+/// ... and by each of them between two turns, so that the others wait half a millisecond at most.
+constexpr std::size_t files_a_turn = 4;
 /// A file that is gone when it is to be read may have been renamed: the folders are listed again,
 /// this often.
 constexpr int rebuilds_max = 16;
@@ -57,12 +62,21 @@ bool is_same(const std::optional<FileIdentity>& then, const std::optional<FileId
 }  // namespace
 
 Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::run() {
-    const Result<IndexTrust> now = co_await look();
-    if (!now) co_return std::unexpected(now.error());
-    const std::optional<FileIdentity> file = co_await identify_index();
     CachedIndex cached = context_.cache.find(place_.path);
+    const std::optional<FileIdentity> maildrop = co_await identify_maildrop();
+    const bool has_same_names =
+        maildrop && cached.maildrop && same_folder(*cached.maildrop, *maildrop);
+    std::optional<IndexTrust> then;
+    if (has_same_names) then = cached.index->trust();
+    const Result<IndexTrust> now = co_await look(then);
+    if (!now) co_return std::unexpected(now.error());
+    std::optional<FileIdentity> file = cached.file;
+    if (!has_same_names) file = co_await identify_index();
     const bool is_current = cached.index != nullptr && is_same(cached.file, file);
-    if (is_current && holds(cached.index->trust(), *now)) co_return cached.index;
+    if (is_current && holds(cached.index->trust(), *now)) {
+        if (!has_same_names) context_.cache.put(place_.path, {cached.index, file, maildrop});
+        co_return cached.index;
+    }
     std::shared_ptr<const MaildropIndex> previous = std::move(cached.index);
     if (!is_current) {
         if (file && !file->exists) previous = nullptr;  // removed: what it remembered is not wanted
@@ -72,7 +86,7 @@ Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::run() {
             stored != nullptr &&
             (previous == nullptr || stored->generation() >= previous->generation());
         if (is_newest && holds(stored->trust(), *now)) {
-            context_.cache.put(place_.path, {stored, file});
+            context_.cache.put(place_.path, {stored, file, maildrop});
             co_return stored;
         }
         if (is_newest) previous = stored;
@@ -121,8 +135,18 @@ Task<std::optional<FileIdentity>> IndexRefresh::identify_index() {
     co_return *found;
 }
 
-/// What an index must have been made from to hold now.
-Task<Result<IndexTrust>> IndexRefresh::look() {
+/// Nothing: cannot be said, or it changed so short ago that another change would not show.
+Task<std::optional<FileIdentity>> IndexRefresh::identify_maildrop() {
+    FileStatus status;
+    const std::int64_t known = co_await perform(context_.ring, Request::status(directory_, status));
+    const Duration age(context_.ring.wall_time().nanoseconds - status.changed.nanoseconds);
+    if (known < 0 || age <= file_time_granularity) co_return std::nullopt;
+    co_return identity_of(status);
+}
+
+/// What an index must have been made from to hold now. `then`: when the maildrop had the same
+/// names.
+Task<Result<IndexTrust>> IndexRefresh::look(std::optional<IndexTrust> then) {
     IndexTrust now;
     now.policy = context_.options.unique_ids.hash();
     Result<FileIdentity> found = co_await identify(folder_name(Folder::fresh));
@@ -131,12 +155,13 @@ Task<Result<IndexTrust>> IndexRefresh::look() {
     found = co_await identify(folder_name(Folder::current));
     if (!found) co_return std::unexpected(found.error());
     now.current.folder = *found;
-    if (context_.options.unique_ids.reads_dovecot()) {
+    // A list that was not there is not there; one that was may have been written to in place.
+    if (context_.options.unique_ids.reads_dovecot() && (!then || then->dovecot_uidlist.exists)) {
         found = co_await identify(uidlist_name);
         if (!found) co_return std::unexpected(found.error());
         now.dovecot_uidlist = *found;
     }
-    if (context_.options.unique_ids.reads_courier()) {
+    if (context_.options.unique_ids.reads_courier() && (!then || then->courier_sizelist.exists)) {
         found = co_await identify(sizelist_name);
         if (!found) co_return std::unexpected(found.error());
         now.courier_sizelist = *found;
@@ -264,16 +289,30 @@ Task<Result<IndexRefresh::Attempt>> IndexRefresh::read_digests(const UniqueIdAss
 
 Task<Result<IndexRefresh::Attempt>> IndexRefresh::read_new(const AssignedIds& ids, const Scan& scan,
                                                            const IndexLookup* previous) {
+    Reading reading;
     for (const AssignedMessage& message : ids.messages) {
         const ScannedFile& file = scan.files[message.file];
         const bool is_known =
             message.previous &&
             previous->index().measure(*message.previous).stored_octets != unmeasured;
-        if (is_known || measured(file) != nullptr) continue;
-        const Result<Attempt> attempt = co_await measure(file, false);
-        if (!attempt || *attempt == Attempt::file_gone) co_return attempt;
+        if (!is_known && measured(file) == nullptr) reading.files.push_back(&file);
     }
-    co_return Attempt::done;
+    TaskGroup readers;
+    for (std::size_t i = 0; i < std::min(readers_max, reading.files.size()); ++i)
+        readers.start(read_some(reading));
+    co_await readers;
+    co_return reading.outcome;
+}
+
+/// Files in memory are read without a wait: thousands of them must not stop the other sessions.
+Task<void> IndexRefresh::read_some(Reading& reading) {
+    for (std::size_t read = 1;
+         reading.next < reading.files.size() && reading.outcome == Attempt::done; ++read) {
+        const ScannedFile& file = *reading.files[reading.next++];
+        const Result<Attempt> attempt = co_await measure(file, false);
+        if (!attempt || *attempt == Attempt::file_gone) reading.outcome = attempt;
+        if (read % files_a_turn == 0) co_await yield(context_.ring);
+    }
 }
 
 Task<Result<IndexRefresh::Attempt>> IndexRefresh::measure(const ScannedFile& file,

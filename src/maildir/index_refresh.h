@@ -46,7 +46,8 @@ private:
     };
     enum class Attempt : std::uint8_t { done, file_gone };
 
-    Task<Result<IndexTrust>> look();
+    Task<std::optional<FileIdentity>> identify_maildrop();
+    Task<Result<IndexTrust>> look(std::optional<IndexTrust> then);
     Task<Result<FileIdentity>> identify(const char* name);
     Task<std::optional<FileIdentity>> identify_index();
     Task<std::shared_ptr<const MaildropIndex>> read_index();
@@ -58,8 +59,15 @@ private:
                                  std::optional<List>& list);
     Task<Result<Attempt>> read_digests(const UniqueIdAssignment& assignment, const Scan& scan,
                                        std::vector<ContentHash>& digests);
+    /// What several readers share: the first that fails ends them all.
+    struct Reading {
+        std::vector<const ScannedFile*> files;
+        std::size_t next = 0;
+        Result<Attempt> outcome = Attempt::done;
+    };
     Task<Result<Attempt>> read_new(const AssignedIds& ids, const Scan& scan,
                                    const IndexLookup* previous);
+    Task<void> read_some(Reading& reading);
     Task<Result<Attempt>> measure(const ScannedFile& file, bool with_content);
     Task<Result<Attempt>> stand_in(const ScannedFile& file, Error error);
     const MeasuredFile* measured(const ScannedFile& file) const;

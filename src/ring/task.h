@@ -10,6 +10,8 @@
 
 #include <cerrno>
 #include <coroutine>
+#include <cstddef>
+#include <list>
 #include <optional>
 #include <utility>
 
@@ -141,6 +143,42 @@ inline Task<void> task_internal::Promise<void>::get_return_object() {
     return Task<void>(std::coroutine_handle<Promise>::from_promise(*this));
 }
 
+/// Several tasks under way at once, on one thread:
+///
+///     TaskGroup readers;
+///     for (int i = 0; i < 8; ++i) readers.start(read_some(work));
+///     co_await readers;
+///
+/// Must not end before it was awaited.
+class TaskGroup {
+public:
+    TaskGroup() = default;
+    TaskGroup(const TaskGroup&) = delete;
+    TaskGroup& operator=(const TaskGroup&) = delete;
+    ~TaskGroup() { ASSERT(running_ == 0); }
+
+    /// Runs it to its first wait.
+    void start(Task<void> task) {
+        tasks_.push_back(std::move(task));
+        ++running_;
+        tasks_.back().start([](void* group) { static_cast<TaskGroup*>(group)->end_one(); }, this);
+    }
+
+    bool await_ready() const noexcept { return running_ == 0; }
+    void await_suspend(std::coroutine_handle<> waiter) { waiter_ = waiter; }
+    void await_resume() const noexcept {}
+
+private:
+    void end_one() {
+        --running_;
+        if (running_ == 0 && waiter_) waiter_.resume();
+    }
+
+    std::list<Task<void>> tasks_;  // in place: their frames know it
+    std::size_t running_ = 0;
+    std::coroutine_handle<> waiter_;
+};
+
 /// Awaited: an Operation and its result. Answered inline where the kernel's caches can.
 class [[nodiscard]] Completion {
 public:
@@ -177,6 +215,9 @@ private:
 inline Completion perform(Ring& ring, const Request& request) {
     return Completion(ring, request, nullptr);
 }
+
+/// Lets the others of the reactor go on: resumed in its next turn.
+inline Completion yield(Ring& ring) { return perform(ring, Request::sleep().until(ring.now())); }
 
 /// The same; while it waits, `in_flight` points to the operation, so that another may
 /// Ring::cancel() it.

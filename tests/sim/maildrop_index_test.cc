@@ -170,4 +170,42 @@ TEST_CASE("a change within the clock tick of a listing shows at the next login")
     }
 }
 
+TEST_CASE(
+    "a maildrop that is read for the first time keeps nobody waiting, though all is in memory") {
+    World world({.inline_answers = InlineAnswers::always});
+    world.add_user("mrose", talk_password);
+    world.add_user("sally", talk_password);
+    for (int i = 0; i < 2000; ++i)
+        world.deliver("mrose", std::to_string(1130000000 + i) + ".M1P2.pop", "From: a\n\nb\n");
+    Talk other(world, "sally");
+    Client client = world.connect();
+    world.run_until_replied(client, "\r\n");
+    client.send("USER mrose\r\nPASS " + std::string(talk_password) + "\r\n");
+    const std::uint64_t before = world.ring().operations_of(Kind::read);
+    world.ring().run_until([&] { return world.ring().operations_of(Kind::read) > before + 50; });
+    client.take_received();
+    other.client().send("NOOP\r\n");
+    world.run_until_replied(other.client(), "\r\n");
+    CHECK(other.client().received() == "+OK\r\n");
+    CHECK(client.received().empty());  // not logged in yet
+    world.run_until_replied(client, "\r\n");
+    CHECK(client.received().starts_with("+OK"));
+}
+
+TEST_CASE("new messages on a slow disk are read several at a time") {
+    World world({.shuffle = false, .inline_answers = InlineAnswers::never});
+    world.add_user("mrose", talk_password);
+    for (int i = 0; i < 40; ++i)
+        world.deliver("mrose", std::to_string(1130000000 + i) + ".M1P2.pop", "From: a\n\nb\n");
+    Client client = world.connect();
+    client.send("USER mrose\r\nPASS " + std::string(talk_password) + "\r\nQUIT\r\n");
+    std::size_t at_once = 0;
+    world.ring().run_until([&] {
+        at_once = std::max(at_once, world.buffers_lent());
+        return client.has_server_closed();
+    });
+    CHECK(at_once >= 8);  // each reader has a buffer
+    CHECK(client.received().contains("+OK bye"));
+}
+
 }  // namespace restante::sim
