@@ -19,6 +19,8 @@ inline constexpr std::size_t overlong_line_octets_max = 64 * 1024;
 inline constexpr std::size_t keyword_octets_max = 31;
 /// Longest first line of a response, CRLF included (RFC 1939 §3; RFC 2449 §4).
 inline constexpr std::size_t response_line_octets_max = 512;
+/// Longest line that restante itself makes of a unique-id, two numbers or a text: within the former.
+inline constexpr std::size_t short_line_octets_max = 128;
 /// Longest unique-id, octets 0x21..0x7E (RFC 1939 §7).
 inline constexpr std::size_t unique_id_octets_max = 70;
 /// Longest user name or password as the client gives it: what fits into a command line.
@@ -37,8 +39,9 @@ inline constexpr std::uint32_t refused_mechanisms_max = 5;
 inline constexpr std::chrono::minutes autologout_min{10};
 
 using namespace std::string_view_literals;
-static_assert("+OK "sv.size() + 10 + 1 + unique_id_octets_max + 2 <= response_line_octets_max,
+static_assert("+OK "sv.size() + 10 + 1 + unique_id_octets_max + 2 <= short_line_octets_max,
               "UIDL n fits");
+static_assert(short_line_octets_max <= response_line_octets_max);
 static_assert(command_line_octets_max < auth_line_octets_max);
 static_assert(auth_line_octets_max <= overlong_line_octets_max);
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "pop3/types.h"
@@ -38,19 +39,20 @@ private:
     std::string_view text_;
 };
 
-/// Each writes one whole line, CRLF included, to `target`, which has room for
-/// response_line_octets_max, and returns the octets written.
-std::size_t write_reply(Reply reply, char* target);
+/// Each writes one whole line, CRLF included, to `target`, which has room for it: of lines with
+/// numbers and unique-ids no more than short_line_octets_max. Returns the octets written.
+std::size_t write_reply(Reply reply, std::span<char> target);
 /// "+OK 2 320" (RFC 1939 §5, STAT).
-std::size_t write_stat(std::uint64_t count, Octets octets, char* target);
+std::size_t write_stat(std::uint64_t count, Octets octets, std::span<char> target);
 /// "+OK 320 octets" (RETR).
-std::size_t write_octets(Octets octets, char* target);
+std::size_t write_octets(Octets octets, std::span<char> target);
 /// "2 200", the scan listing (RFC 1939 §5, LIST); with `ok` as the answer to LIST n: "+OK 2 200".
-std::size_t write_scan_listing(MessageNumber number, Octets octets, bool ok, char* target);
+std::size_t write_scan_listing(MessageNumber number, Octets octets, bool ok,
+                               std::span<char> target);
 /// "2 QhdPYR:00WBw1Ph7x7", the unique-id listing (RFC 1939 §7, UIDL). `unique_id` passes
 /// is_unique_id().
 std::size_t write_unique_id_listing(MessageNumber number, std::string_view unique_id, bool ok,
-                                    char* target);
+                                    std::span<char> target);
 
 /// Ends a multi-line response that is at the start of a line (RFC 1939 §3).
 inline constexpr std::string_view termination = ".\r\n";

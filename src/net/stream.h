@@ -35,8 +35,9 @@ public:
     Completion send_zero_copy(std::span<const char> source, Instant deadline) {
         return start(Request::send_zero_copy(socket_.get(), source).until(deadline));
     }
-    /// receive() once all of `source` was sent; -EPIPE where it was not.
+    /// receive() once all of `source`, if anything, was sent; -EPIPE where it was not.
     Completion exchange(std::span<const char> source, std::span<char> target, Instant deadline) {
+        if (source.empty()) return receive(target, deadline);
         return start(Request::exchange(socket_.get(), source, target).until(deadline));
     }
     /// Until `until`: always ends with -ETIMEDOUT or -ECANCELED.

@@ -16,54 +16,53 @@ std::span<char> Output::room() {
     return buffer_.octets().subspan(used_);
 }
 
-char* Output::line_room(std::size_t octets) {
-    if (!buffer_.is_held() && small_octets - used_ >= octets) return small_ + used_;
-    const std::span<char> free = room();
+std::span<char> Output::line_room(std::size_t octets) {
+    const bool is_small = !buffer_.is_held() && small_octets - used_ >= octets;
+    const std::span<char> free = is_small ? std::span(small_).subspan(used_) : room();
     ASSERT(free.size() >= octets);
-    return free.data();
+    return free;
 }
 
 bool Output::write(std::string_view text) {
     if (BufferPool::buffer_octets - used_ < text.size()) return false;
-    std::ranges::copy(text, line_room(text.size()));
+    std::ranges::copy(text, line_room(text.size()).begin());
     used_ += text.size();
     return true;
 }
 
 void Output::reply(pop3::Reply reply) {
-    used_ += pop3::write_reply(reply, line_room(pop3::response_line_octets_max));
+    used_ += pop3::write_reply(reply, line_room(pop3::short_line_octets_max));
 }
 
 void Output::line(std::string_view text) {
     ASSERT(text.size() + 2 <= pop3::response_line_octets_max);
-    char* target = line_room(text.size() + 2);
+    char* target = line_room(text.size() + 2).data();
     std::memcpy(target, text.data(), text.size());
     std::memcpy(target + text.size(), "\r\n", 2);
     used_ += text.size() + 2;
 }
 
 void Output::stat(std::uint32_t count, pop3::Octets octets) {
-    used_ += pop3::write_stat(count, octets, line_room(pop3::response_line_octets_max));
+    used_ += pop3::write_stat(count, octets, line_room(pop3::short_line_octets_max));
 }
 
 void Output::octets(pop3::Octets octets) {
-    used_ += pop3::write_octets(octets, line_room(pop3::response_line_octets_max));
+    used_ += pop3::write_octets(octets, line_room(pop3::short_line_octets_max));
 }
 
 void Output::scan_listing(pop3::MessageNumber number, pop3::Octets octets, bool ok) {
-    used_ +=
-        pop3::write_scan_listing(number, octets, ok, line_room(pop3::response_line_octets_max));
+    used_ += pop3::write_scan_listing(number, octets, ok, line_room(pop3::short_line_octets_max));
 }
 
 void Output::unique_id_listing(pop3::MessageNumber number, std::string_view unique_id, bool ok) {
     used_ += pop3::write_unique_id_listing(number, unique_id, ok,
-                                           line_room(pop3::response_line_octets_max));
+                                           line_room(pop3::short_line_octets_max));
 }
 
 void Output::terminate() { ASSERT(write(pop3::termination)); }
 
-std::optional<std::span<const char>> Output::take_small() {
-    if (buffer_.is_held() || used_ == 0) return std::nullopt;
+std::span<const char> Output::take_small() {
+    if (buffer_.is_held() || used_ == 0) return {};
     ++sends_;
     return std::span<const char>(small_).first(std::exchange(used_, 0));
 }

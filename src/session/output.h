@@ -50,8 +50,8 @@ public:
     /// No send lasts longer than until `when` (the time to log in); `never`: only its own limit.
     void limit(Instant when) { limit_ = when; }
     /// What there is to send, where it is little and can stay in place until the client's next
-    /// command: to be sent by who calls. Valid until something is written.
-    std::optional<std::span<const char>> take_small();
+    /// command: to be sent by who calls, else nothing. Valid until something is written.
+    std::span<const char> take_small();
 
     std::span<char> room() override;
     void wrote(std::size_t octets) override { used_ += octets; }
@@ -68,10 +68,11 @@ public:
 private:
     /// A reply of several lines that is not sent in pieces: CAPA and the list of AUTH.
     static constexpr std::size_t short_reply_octets_max = 2 * pop3::response_line_octets_max;
-    /// Room for one line beside what small replies to a few commands take.
-    static constexpr std::size_t small_octets = pop3::response_line_octets_max + 128;
+    /// A LIST of 20 messages, or the replies to a few commands. Every idle session has as much.
+    static constexpr std::size_t small_octets = 256 + pop3::short_line_octets_max;
 
-    char* line_room(std::size_t octets);
+    /// Of `octets` at least.
+    std::span<char> line_room(std::size_t octets);
     Instant deadline() const { return std::min(ring_.now() + stall_max_, limit_); }
     std::span<const char> pending() const;
     Result<void> finish(std::int64_t sent);

@@ -82,19 +82,15 @@ Task<Result<pop3::LineReader::Next>> Session::next_line(LineKind kind, Instant d
         const pop3::LineReader::Next next = reader_.next(line_octets_max(kind));
         const bool is_complete = next.status != Status::incomplete;
         if (is_complete && output_.has_room_for_reply()) co_return next;
-        std::optional<std::span<const char>> small;
+        std::span<const char> small;
         if (!is_complete) small = output_.take_small();
-        if (!small) {
+        if (small.empty()) {
             const Result<void> sent = co_await output_.send(false);
             if (!sent) co_return std::unexpected(sent.error());
         }
         if (is_complete) co_return next;
-        std::int64_t got = 0;
-        if (small) {
-            got = co_await stream_.exchange(*small, reader_.space(), deadline);
-        } else {
-            got = co_await stream_.receive(reader_.space(), deadline);
-        }
+        // One await: each has its place in the frame that every idle session holds.
+        const std::int64_t got = co_await stream_.exchange(small, reader_.space(), deadline);
         if (got == 0) co_return std::unexpected(Error{ErrorKind::peer_closed, 0, "receive"});
         if (got < 0) {
             co_return std::unexpected(error_of_errno(static_cast<int>(-got), "receive"));

@@ -21,14 +21,14 @@ template <class Write>
 std::string written(Write write) {
     std::array<char, pop3::response_line_octets_max + 8> target;
     target.fill('#');
-    const std::size_t octets = write(target.data());
+    const std::size_t octets = write(std::span<char>(target));
     REQUIRE(octets <= pop3::response_line_octets_max);
     CHECK(target[octets] == '#');
     return std::string(target.data(), octets);
 }
 
 std::string line(Reply reply) {
-    return written([&](char* target) { return pop3::write_reply(reply, target); });
+    return written([&](std::span<char> target) { return pop3::write_reply(reply, target); });
 }
 
 constexpr std::uint64_t largest = std::numeric_limits<std::uint64_t>::max();
@@ -57,28 +57,31 @@ TEST_CASE("RFC 1939 §3: a reply of 512 octets fits, CRLF included") {
 
 TEST_CASE("RFC 1939 §5: drop listings and scan listings have single spaces and nothing more") {
     const auto stat = [](std::uint64_t count, Octets octets) {
-        return written([&](char* target) { return pop3::write_stat(count, octets, target); });
+        return written(
+            [&](std::span<char> target) { return pop3::write_stat(count, octets, target); });
     };
     CHECK(stat(2, Octets(320)) == "+OK 2 320\r\n");
     CHECK(stat(0, Octets()) == "+OK 0 0\r\n");
     CHECK(stat(largest, Octets(largest)) == "+OK 18446744073709551615 18446744073709551615\r\n");
 
     const auto scan = [](MessageNumber number, Octets octets, bool ok) {
-        return written(
-            [&](char* target) { return pop3::write_scan_listing(number, octets, ok, target); });
+        return written([&](std::span<char> target) {
+            return pop3::write_scan_listing(number, octets, ok, target);
+        });
     };
     CHECK(scan(MessageNumber::at(1), Octets(200), false) == "2 200\r\n");
     CHECK(scan(MessageNumber::at(1), Octets(200), true) == "+OK 2 200\r\n");
     CHECK(scan(MessageNumber::at(4294967294U), Octets(largest), true) ==
           "+OK 4294967295 18446744073709551615\r\n");
-    CHECK(written([](char* target) { return pop3::write_octets(Octets(120), target); }) ==
+    CHECK(written([](std::span<char> target) { return pop3::write_octets(Octets(120), target); }) ==
           "+OK 120 octets\r\n");
 }
 
 TEST_CASE("RFC 1939 §7: a unique-id listing is the number, a space and the unique-id") {
     const auto listing = [](MessageNumber number, std::string_view id, bool ok) {
-        return written(
-            [&](char* target) { return pop3::write_unique_id_listing(number, id, ok, target); });
+        return written([&](std::span<char> target) {
+            return pop3::write_unique_id_listing(number, id, ok, target);
+        });
     };
     CHECK(listing(MessageNumber::at(1), "QhdPYR:00WBw1Ph7x7", false) == "2 QhdPYR:00WBw1Ph7x7\r\n");
     CHECK(listing(MessageNumber::at(1), "QhdPYR:00WBw1Ph7x7", true) ==
