@@ -49,8 +49,8 @@ std::size_t write_octets(Octets octets, std::span<char> target);
 /// "2 200", the scan listing (RFC 1939 §5, LIST); with `ok` as the answer to LIST n: "+OK 2 200".
 std::size_t write_scan_listing(MessageNumber number, Octets octets, bool ok,
                                std::span<char> target);
-/// "2 QhdPYR:00WBw1Ph7x7", the unique-id listing (RFC 1939 §7, UIDL). `unique_id` passes
-/// is_unique_id().
+/// "2 QhdPYR:00WBw1Ph7x7", the unique-id listing (RFC 1939 §7, UIDL). `unique_id` has passed
+/// is_unique_id(): of its octets nothing is looked at here.
 std::size_t write_unique_id_listing(MessageNumber number, std::string_view unique_id, bool ok,
                                     std::span<char> target);
 

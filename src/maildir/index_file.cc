@@ -121,15 +121,10 @@ IndexedMessage MaildropIndex::message(std::uint32_t at) const {
             {record.modified_nanoseconds}};
 }
 
-pop3::Octets MaildropIndex::octets(std::uint32_t at) const {
-    ASSERT(at < count_);
-    return pop3::Octets(message_record(file_, at).octets);
-}
-
-std::string_view MaildropIndex::unique_id(std::uint32_t at) const {
+MaildropIndex::Listed MaildropIndex::listed(std::uint32_t at) const {
     ASSERT(at < count_);
     const MessageRecord record = message_record(file_, at);
-    return text(record.id_at, record.id_octets);
+    return {pop3::Octets(record.octets), text(record.id_at, record.id_octets)};
 }
 
 pop3::MessageMeasure MaildropIndex::measure(std::uint32_t at) const {

@@ -110,8 +110,12 @@ public:
     pop3::Octets octets() const { return octets_; }  ///< of all messages
     /// `at` < count(), also below.
     IndexedMessage message(std::uint32_t at) const;
-    pop3::Octets octets(std::uint32_t at) const;
-    std::string_view unique_id(std::uint32_t at) const;
+    /// What LIST and UIDL say of it: one look at its record.
+    struct Listed {
+        pop3::Octets octets;
+        std::string_view unique_id;
+    };
+    Listed listed(std::uint32_t at) const;
     pop3::MessageMeasure measure(std::uint32_t at) const;
 
     IndexTrust trust() const;

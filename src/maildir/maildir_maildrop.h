@@ -57,7 +57,8 @@ public:
     std::uint32_t count() const override { return index_->count(); }
     pop3::Octets octets() const override { return index_->octets(); }
     MessageFacts message(std::uint32_t index) const override {
-        return {index_->octets(index), index_->unique_id(index)};
+        const MaildropIndex::Listed listed = index_->listed(index);
+        return {listed.octets, listed.unique_id};
     }
     Task<Result<MessageSource*>> open_message(std::uint32_t index) override;
     void close_message() override { source_.reset(); }

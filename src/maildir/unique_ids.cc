@@ -130,12 +130,12 @@ std::optional<std::uint32_t> UniqueIdAssignment::previous_with_id(std::string_vi
     if (!previous_ids_) {
         previous_ids_.emplace(previous_->count());
         for (std::uint32_t at = 0; at < previous_->count(); ++at) {
-            previous_ids_->insert(NameTable::hash(previous_->unique_id(at)), at);
+            previous_ids_->insert(NameTable::hash(previous_->listed(at).unique_id), at);
         }
     }
     std::optional<std::uint32_t> found;
     previous_ids_->visit(NameTable::hash(id), [&](std::uint32_t at) {
-        if (previous_->unique_id(at) == id) found = at;
+        if (previous_->listed(at).unique_id == id) found = at;
         return found.has_value();
     });
     return found;
@@ -240,14 +240,14 @@ void UniqueIdAssignment::keep_known_content_ids(std::span<const Contender> conte
             const auto known = previous_with_id(content_unique_id(contending[at].hash, ordinal));
             if (!known || previous_->message(*known).base != candidate.base) break;
             ++ordinal;
-            give(candidate, previous_->unique_id(*known), UniqueIdKind::content);
+            give(candidate, previous_->listed(*known).unique_id, UniqueIdKind::content);
         }
     }
 }
 
 bool UniqueIdAssignment::had_wanted_id(const Contender& contender) const {
     const std::optional<std::uint32_t> previous = contender.candidate->previous;
-    return previous && previous_->unique_id(*previous) == contender.wanted.id;
+    return previous && previous_->listed(*previous).unique_id == contender.wanted.id;
 }
 
 void UniqueIdAssignment::give_wanted_id(const Contender& contender) {

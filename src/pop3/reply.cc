@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "pop3/limits.h"
 
 namespace pop3 {
 
@@ -68,14 +69,16 @@ std::size_t write_octets(Octets octets, std::span<char> target) {
 std::size_t write_scan_listing(MessageNumber number, Octets octets, bool ok,
                                std::span<char> target) {
     LineWriter line(target);
-    return line.add(ok ? "+OK " : "").add(number.value()).add(" ").add(octets.value()).end();
+    if (ok) line.add("+OK ");
+    return line.add(number.value()).add(" ").add(octets.value()).end();
 }
 
 std::size_t write_unique_id_listing(MessageNumber number, std::string_view unique_id, bool ok,
                                     std::span<char> target) {
-    ASSERT(is_unique_id(unique_id));
+    ASSERT(!unique_id.empty() && unique_id.size() <= unique_id_octets_max);
     LineWriter line(target);
-    return line.add(ok ? "+OK " : "").add(number.value()).add(" ").add(unique_id).end();
+    if (ok) line.add("+OK ");
+    return line.add(number.value()).add(" ").add(unique_id).end();
 }
 
 }  // namespace pop3

@@ -50,15 +50,6 @@ void Output::octets(pop3::Octets octets) {
     used_ += pop3::write_octets(octets, line_room(pop3::short_line_octets_max));
 }
 
-void Output::scan_listing(pop3::MessageNumber number, pop3::Octets octets, bool ok) {
-    used_ += pop3::write_scan_listing(number, octets, ok, line_room(pop3::short_line_octets_max));
-}
-
-void Output::unique_id_listing(pop3::MessageNumber number, std::string_view unique_id, bool ok) {
-    used_ += pop3::write_unique_id_listing(number, unique_id, ok,
-                                           line_room(pop3::short_line_octets_max));
-}
-
 void Output::terminate() { ASSERT(write(pop3::termination)); }
 
 std::span<const char> Output::take_small() {

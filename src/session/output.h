@@ -28,9 +28,9 @@ public:
     void line(std::string_view text);  ///< CRLF is added; at most response_line_octets_max with it
     void stat(std::uint32_t count, pop3::Octets octets);
     void octets(pop3::Octets octets);
-    void scan_listing(pop3::MessageNumber number, pop3::Octets octets, bool ok);
-    void unique_id_listing(pop3::MessageNumber number, std::string_view unique_id, bool ok);
     void terminate();
+    /// Room for `octets` at least, after has_room_for_reply(): wrote() says how much was used.
+    std::span<char> line_room(std::size_t octets);
 
     bool is_empty() const { return used_ == 0; }
     /// False: flush() first.
@@ -71,8 +71,6 @@ private:
     /// A LIST of 20 messages, or the replies to a few commands. Every idle session has as much.
     static constexpr std::size_t small_octets = 256 + pop3::short_line_octets_max;
 
-    /// Of `octets` at least.
-    std::span<char> line_room(std::size_t octets);
     Instant deadline() const { return std::min(ring_.now() + stall_max_, limit_); }
     std::span<const char> pending() const;
     Result<void> finish(std::int64_t sent);

@@ -110,7 +110,9 @@ private:
     Task<Result<void>> send_message(pop3::MessageNumber number, pop3::BodyLines body);
     Task<Result<void>> refuse_message(pop3::MessageNumber number, Error error, Output::Mark mark);
     void list_one(pop3::Verb verb, std::string_view digits);
-    void write_listing(pop3::Verb verb, pop3::MessageNumber number, bool ok);
+    std::uint32_t list_some(pop3::Verb verb, std::uint32_t index);
+    std::size_t write_listing(pop3::Verb verb, pop3::MessageNumber number, bool ok,
+                              std::span<char> target) const;
     void mark(std::string_view digits);
     pop3::Octets remaining_octets() const;
     std::optional<pop3::MessageNumber> find(std::string_view digits) const;

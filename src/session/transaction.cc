@@ -82,16 +82,9 @@ Task<Result<void>> Session::answer_at_length(pop3::Command command) {
 /// LIST and UIDL without an argument: those not marked as deleted (RFC 1939 §5, §7).
 Task<Result<void>> Session::list_all(pop3::Verb verb) {
     output_.reply(pop3::Reply::ok("listing follows"));
-    for (std::uint32_t index = 0; index < maildrop_->count(); ++index) {
-        const pop3::MessageNumber number = pop3::MessageNumber::at(index);
-        if (marks_->is_marked(number)) continue;
-        if (!output_.has_room_for_reply()) {
-            const Result<void> sent = co_await output_.send(true);
-            if (!sent) co_return sent;
-        }
-        write_listing(verb, number, false);
-    }
-    if (!output_.has_room_for_reply()) {
+    for (std::uint32_t index = 0; index < maildrop_->count();) {
+        index = list_some(verb, index);
+        if (output_.has_room_for_reply()) continue;
         const Result<void> sent = co_await output_.send(true);
         if (!sent) co_return sent;
     }
@@ -99,19 +92,34 @@ Task<Result<void>> Session::list_all(pop3::Verb verb) {
     co_return Result<void>();
 }
 
-void Session::write_listing(pop3::Verb verb, pop3::MessageNumber number, bool ok) {
-    const MessageFacts message = maildrop_->message(number.index());
-    if (verb == pop3::Verb::list) {
-        output_.scan_listing(number, message.octets, ok);
-    } else {
-        output_.unique_id_listing(number, message.unique_id, ok);
+/// As many lines as there is room for, from the message `index` on; returns the first that is not
+/// listed.
+std::uint32_t Session::list_some(pop3::Verb verb, std::uint32_t index) {
+    const std::span<char> room = output_.line_room(pop3::short_line_octets_max);
+    const std::uint32_t count = maildrop_->count();
+    std::size_t written = 0;
+    for (; index < count && room.size() - written >= pop3::short_line_octets_max; ++index) {
+        const pop3::MessageNumber number = pop3::MessageNumber::at(index);
+        if (marks_->marked_count() > 0 && marks_->is_marked(number)) continue;
+        written += write_listing(verb, number, false, room.subspan(written));
     }
+    output_.wrote(written);
+    return index;
+}
+
+std::size_t Session::write_listing(pop3::Verb verb, pop3::MessageNumber number, bool ok,
+                                   std::span<char> target) const {
+    const MessageFacts message = maildrop_->message(number.index());
+    return verb == pop3::Verb::list
+               ? pop3::write_scan_listing(number, message.octets, ok, target)
+               : pop3::write_unique_id_listing(number, message.unique_id, ok, target);
 }
 
 void Session::list_one(pop3::Verb verb, std::string_view digits) {
     const std::optional<pop3::MessageNumber> number = find(digits);
     if (!number) return output_.reply(no_such_message);
-    write_listing(verb, *number, true);
+    output_.wrote(
+        write_listing(verb, *number, true, output_.line_room(pop3::short_line_octets_max)));
 }
 
 /// DELE (RFC 1939 §5): the message keeps its number and leaves STAT, LIST and UIDL.

@@ -72,7 +72,7 @@ std::uint64_t read_all(const MaildropIndex& index) {
             sum += static_cast<unsigned char>(c);
         sum += message.base.size() + message.stored_octets + message.inode + measure.stuffed_dots;
         for (const std::uint64_t position : measure.stuffed_dot_at) sum += position;
-        REQUIRE(pop3::is_unique_id(index.unique_id(at)));
+        REQUIRE(pop3::is_unique_id(index.listed(at).unique_id));
         REQUIRE_FALSE(message.name.contains('/'));
     }
     for (std::uint32_t at = 0; at < index.retired_count(); ++at) {
@@ -105,8 +105,8 @@ TEST_CASE("an index says what was put into it, also after a round trip through i
         CHECK(index->message(2).id_kind == UniqueIdKind::content);
         CHECK(index->message(3).name == "odd \xe9 name");
         CHECK(index->measure(3) == pop3::MessageMeasure());
-        CHECK(index->octets(1) == pop3::Octets(1100));
-        CHECK(index->unique_id(2) == "c0011");
+        CHECK(index->listed(1).octets == pop3::Octets(1100));
+        CHECK(index->listed(2).unique_id == "c0011");
         CHECK(index->trust() == some_trust());
         REQUIRE(index->retired_count() == 1);
         CHECK(index->retired(0) == RetiredId{"9.gone.host", 99});
@@ -201,7 +201,7 @@ TEST_CASE("trust can be renewed without touching the messages") {
     REQUIRE(decoded != nullptr);
     CHECK(decoded->trust() == trust);
     CHECK(decoded->count() == 4);
-    CHECK(decoded->unique_id(3) == index->unique_id(3));
+    CHECK(decoded->listed(3).unique_id == index->listed(3).unique_id);
     CHECK(index->trust() == some_trust());
 }
 

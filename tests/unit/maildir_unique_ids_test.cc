@@ -54,7 +54,7 @@ public:
     }
     UniqueIdKind kind_of(std::string_view id) const {
         for (std::uint32_t at = 0; at < index->count(); ++at) {
-            if (index->unique_id(at) == id) return index->message(at).id_kind;
+            if (index->listed(at).unique_id == id) return index->message(at).id_kind;
         }
         FAIL("no such id");
         return {};
