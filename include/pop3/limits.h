@@ -19,7 +19,8 @@ inline constexpr std::size_t overlong_line_octets_max = 64 * 1024;
 inline constexpr std::size_t keyword_octets_max = 31;
 /// Longest first line of a response, CRLF included (RFC 1939 §3; RFC 2449 §4).
 inline constexpr std::size_t response_line_octets_max = 512;
-/// Longest line that restante itself makes of a unique-id, two numbers or a text: within the former.
+/// Longest line that restante itself makes of a unique-id, two numbers or a text: within the
+/// former.
 inline constexpr std::size_t short_line_octets_max = 128;
 /// Longest unique-id, octets 0x21..0x7E (RFC 1939 §7).
 inline constexpr std::size_t unique_id_octets_max = 70;

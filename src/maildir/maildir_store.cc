@@ -19,12 +19,15 @@ Task<OpenedMaildrop> MaildirStore::open(MaildropOwner owner) {
         co_return std::unexpected(OpenRefusal::permanent);
     }
     place.path = std::move(*path);
-    const bool is_present = co_await is_root_present(place);
-    if (!is_present) co_return std::unexpected(OpenRefusal::temporary);
-    const std::int64_t opened = co_await perform(
-        context_.ring, Request::open(AT_FDCWD, place.path.c_str(), Request::Open::directory));
+    const Handle root = co_await open_root(place);
+    if (!root.is_open()) co_return std::unexpected(OpenRefusal::temporary);
+    const char* const name = below_root(place.path);
+    const Request asked =
+        name == nullptr ? Request::open(AT_FDCWD, place.path.c_str(), Request::Open::directory)
+                        : Request::open(root.get(), name, Request::Open::directory);
+    const std::int64_t opened = co_await perform(context_.ring, asked);
     if (opened == -ENOENT) {
-        OpenedMaildrop missing = co_await open_missing(place);
+        OpenedMaildrop missing = co_await open_missing(root, place);
         co_return missing;
     }
     if (opened < 0) {
@@ -47,17 +50,17 @@ Task<OpenedMaildrop> MaildirStore::open(MaildropOwner owner) {
 
 /// A mail root that is missing, or another folder than before, is not mounted: an empty maildrop
 /// would make clients believe that their mail is gone.
-Task<bool> MaildirStore::is_root_present(const MaildropPlace& place) {
+Task<Handle> MaildirStore::open_root(const MaildropPlace& place) {
     const std::string& root = context_.options.path.root();
     FileStatus status;
-    const std::int64_t known =
-        co_await perform(context_.ring, Request::status_at(AT_FDCWD, root.c_str(), status));
-    if (known < 0 || status.kind != FileKind::directory) {
-        const Error error =
-            error_of_errno(known < 0 ? static_cast<int>(-known) : ENOTDIR, "is it mounted?");
+    const std::int64_t opened =
+        co_await perform(context_.ring, Request::open_place(AT_FDCWD, root.c_str(), status));
+    if (opened < 0) {
+        const Error error = error_of_errno(static_cast<int>(-opened), "is it mounted?");
         complain(place, fmt::format("mail root {}: {}", root, describe(error)));
-        co_return false;
+        co_return Handle();
     }
+    Handle handle(context_.ring, static_cast<int>(opened));
     if (!root_) root_ = status;
     if (root_->device != status.device || root_->inode != status.inode) {
         complain(place,
@@ -65,19 +68,31 @@ Task<bool> MaildirStore::is_root_present(const MaildropPlace& place) {
                      "mail root {} is another folder than at first: was it mounted or unmounted? "
                      "Restart when it is the right one",
                      root));
-        co_return false;
+        co_return Handle();
     }
-    co_return true;
+    co_return handle;
+}
+
+/// The rest of `path`, as a name in the mail root: what lies on the root's own mount can be opened
+/// inline. nullptr: the operator's own word puts the maildrop elsewhere.
+const char* MaildirStore::below_root(const std::string& path) const {
+    const std::string& root = context_.options.path.root();
+    if (!path.starts_with(root)) return nullptr;
+    const bool is_below = root.ends_with('/') || path[root.size()] == '/';
+    const std::size_t begin = path.find_first_not_of('/', root.size());
+    return is_below && begin != std::string::npos ? path.c_str() + begin : nullptr;
 }
 
 /// A user who never got mail has no folder yet; a missing folder above it is trouble.
-Task<OpenedMaildrop> MaildirStore::open_missing(MaildropPlace place) {
+Task<OpenedMaildrop> MaildirStore::open_missing(const Handle& root, MaildropPlace place) {
     const std::size_t slash = place.path.find_last_not_of('/', place.path.size());
     const std::size_t end = place.path.rfind('/', slash);
     const std::string parent = end == 0 ? "/" : place.path.substr(0, end);
+    const char* const name = below_root(parent);
     FileStatus status;
-    const std::int64_t known =
-        co_await perform(context_.ring, Request::status_at(AT_FDCWD, parent.c_str(), status));
+    const Request asked = name == nullptr ? Request::status_at(AT_FDCWD, parent.c_str(), status)
+                                          : Request::status_at(root.get(), name, status);
+    const std::int64_t known = co_await perform(context_.ring, asked);
     if (known < 0) {
         const Error error = error_of_errno(static_cast<int>(-known), "folder above the maildrop");
         complain(place, describe(error));

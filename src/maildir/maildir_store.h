@@ -16,8 +16,9 @@ public:
     Task<OpenedMaildrop> open(MaildropOwner owner) override;
 
 private:
-    Task<bool> is_root_present(const MaildropPlace& place);
-    Task<OpenedMaildrop> open_missing(MaildropPlace place);
+    Task<Handle> open_root(const MaildropPlace& place);
+    const char* below_root(const std::string& path) const;
+    Task<OpenedMaildrop> open_missing(const Handle& root, MaildropPlace place);
     Task<OpenedMaildrop> open_locked(MaildropPlace place, Handle directory, Handle lock_file);
     OpenRefusal refuse(const MaildropPlace& place, const Error& error);
     void complain(const MaildropPlace& place, std::string_view what);

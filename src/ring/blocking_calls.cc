@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -47,19 +48,34 @@ std::int64_t open_beneath(int directory, const char* name, int flags, std::uint6
     // AT_FDCWD.
     how.resolve = resolve | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
     if (directory != AT_FDCWD) how.resolve |= RESOLVE_BENEATH;
+    // What another mount makes of the last step, an open or a stat, may take any time.
+    const bool is_attempt = (resolve & RESOLVE_CACHED) != 0;
+    if (directory != AT_FDCWD && is_attempt) how.resolve |= RESOLVE_NO_XDEV;
     return negative_errno(::syscall(SYS_openat2, directory, name, &how, sizeof how));
 }
 
-// O_NONBLOCK: a FIFO that somebody put among the messages must not hang the open.
+// O_NONBLOCK: a FIFO that somebody put among the messages must not hang the open. O_NOATIME: the
+// time of the first read is a write to the file system's journal, for which an inline read waits.
+int flags_for(Request::Open what) {
+    switch (what) {
+        case Request::Open::file: return O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOATIME;
+        case Request::Open::directory: return O_RDONLY | O_DIRECTORY;
+        case Request::Open::place: return O_PATH | O_DIRECTORY;
+    }
+    ASSERT(!"an Open");
+}
+
 std::int64_t open_for(const Request& request, std::uint64_t resolve) {
-    const bool is_file = request.open_what == Request::Open::file;
-    const int flags = is_file ? O_RDONLY | O_NONBLOCK | O_NOCTTY : O_RDONLY | O_DIRECTORY;
-    const std::int64_t opened = open_beneath(request.fd, request.name, flags, resolve);
-    if (opened < 0 || !is_file) return opened;
+    const int flags = flags_for(request.open_what);
+    std::int64_t opened = open_beneath(request.fd, request.name, flags, resolve);
+    if (opened == -EPERM && (flags & O_NOATIME) != 0)  // somebody else's file
+        opened = open_beneath(request.fd, request.name, flags & ~O_NOATIME, resolve);
+    if (opened < 0 || request.open_what == Request::Open::directory) return opened;
     Fd file(static_cast<int>(opened));
     struct stat status;
     if (::fstat(file.get(), &status) < 0) return -errno;
-    if (!S_ISREG(status.st_mode)) return -EINVAL;
+    const bool is_file = request.open_what == Request::Open::file;
+    if (is_file && !S_ISREG(status.st_mode)) return -EINVAL;
     if (request.file_status != nullptr) *request.file_status = status_of(status);
     return file.release();
 }
@@ -199,6 +215,11 @@ std::int64_t run_work(Work& work) {
 }
 
 }  // namespace
+
+bool lies_far(int file) {
+    struct statfs status;
+    return ::fstatfs(file, &status) < 0 || !is_local_storage(status.f_type);
+}
 
 std::int64_t carry_out(const Request& request) {
     using Kind = Request::Kind;

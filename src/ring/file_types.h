@@ -15,6 +15,10 @@ namespace restante {
 /// this short before it was read may change again and show the same times. Two ticks at 100 Hz.
 inline constexpr Duration file_time_granularity = std::chrono::milliseconds(20);
 
+/// Whether a file system of this type (statfs f_type) is local: what it has cached it answers
+/// without waiting for another machine or process. All others are far storage: NFS, FUSE.
+bool is_local_storage(long file_system_type);
+
 enum class FileKind : std::uint8_t { regular, directory, other };
 
 /// What fstat answers, as far as a maildrop cares.

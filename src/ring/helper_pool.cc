@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <thread>
+#include <utility>
 
 #include "ring/blocking_calls.h"
 
@@ -47,10 +49,21 @@ OperationQueue HelperReturn::take_all() {
 HelperPool::HelperPool(std::array<Size, helper_kinds> sizes) {
     for (std::size_t i = 0; i < helper_kinds; ++i) {
         kinds_[i].queue_max = sizes[i].queue_max;
-        for (std::size_t n = 0; n < sizes[i].threads; ++n) {
-            threads_.emplace_back([this, i] { work(kinds_[i]); });
-        }
+        kinds_[i].threads_max = sizes[i].threads_max;
+        for (std::size_t n = 0; n < sizes[i].threads; ++n) ASSERT(add_thread(kinds_[i]));
     }
+}
+
+bool HelperPool::add_thread(Kind& kind) {
+    pthread_t thread;
+    if (::pthread_create(&thread, nullptr, work, &kind) != 0) return false;
+    kind.threads.push_back(thread);
+    return true;
+}
+
+void* HelperPool::work(void* kind) {
+    work(*static_cast<Kind*>(kind));
+    return nullptr;
 }
 
 HelperPool::~HelperPool() {
@@ -60,17 +73,23 @@ HelperPool::~HelperPool() {
         kind.stopping = true;
         kind.not_empty.notify_all();
     }
-    for (std::thread& thread : threads_) thread.join();
+    for (Kind& kind : kinds_) {
+        for (const pthread_t thread : kind.threads) ::pthread_join(thread, nullptr);
+    }
 }
 
 bool HelperPool::submit(Operation& operation, HelperReturn& to) {
     const bool offloaded = operation.request.kind == Request::Kind::offload;
-    const HelperKind helper = offloaded ? operation.request.helper : HelperKind::files;
+    const HelperKind of_files = operation.is_far ? HelperKind::far_files : HelperKind::files;
+    const HelperKind helper = offloaded ? operation.request.helper : of_files;
     Kind& kind = kinds_[static_cast<std::size_t>(helper)];
     operation.return_to = &to;
     const std::lock_guard lock(kind.mutex);
     if (kind.waiting.size() >= kind.queue_max) return false;
     kind.waiting.push(operation);
+    const bool has_free = kind.idle >= kind.waiting.size();
+    // Where there can be no more threads it waits for one of those there are.
+    if (!has_free && kind.threads.size() < kind.threads_max) add_thread(kind);
     kind.not_empty.notify_one();
     return true;
 }
@@ -78,11 +97,15 @@ bool HelperPool::submit(Operation& operation, HelperReturn& to) {
 void HelperPool::work(Kind& kind) {
     std::unique_lock lock(kind.mutex);
     for (;;) {
+        ++kind.idle;
         kind.not_empty.wait(lock, [&kind] { return kind.stopping || kind.waiting.size() > 0; });
+        --kind.idle;
         Operation* operation = kind.waiting.pop();
         if (operation == nullptr) return;  // stopping
         lock.unlock();
         operation->result = carry_out(operation->request);
+        if (operation->finds_place && operation->result >= 0)
+            operation->is_far = lies_far(static_cast<int>(operation->result));
         operation->return_to->push(*operation);
         lock.lock();
     }
@@ -91,7 +114,11 @@ void HelperPool::work(Kind& kind) {
 std::array<HelperPool::Size, helper_kinds> default_helper_sizes() {
     constexpr std::size_t file_threads = 8;  // they wait for disks, not for cores
     const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
-    return {{{file_threads, 64 * 1024}, {cores, 1024}}};
+    constexpr std::size_t file_threads_max = 64;  // one disk may be slow, and the others not
+    constexpr std::size_t far_threads_max = 256;
+    return {{{file_threads, file_threads_max, 64 * 1024},
+             {cores, cores, 1024},
+             {1, far_threads_max, 64 * 1024}}};
 }
 
 }  // namespace restante

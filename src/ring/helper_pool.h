@@ -1,11 +1,12 @@
 #pragma once
 /// Threads for what would block a reactor.
 
+#include <pthread.h>
+
 #include <array>
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "base/fd.h"
@@ -40,13 +41,15 @@ private:
     int event_fd_;
 };
 
-/// A bounded queue and a fixed number of threads for each HelperKind, shared by all reactors.
+/// A bounded queue and some threads for each HelperKind, shared by all reactors. A kind gets one
+/// more thread, up to its limit, when an operation finds none free; threads stay until the end.
 /// Helpers never touch a reactor's ring.
 class HelperPool {
 public:
     struct Size {
-        std::size_t threads;
-        std::size_t queue_max;  ///< operations waiting, beyond those being worked at
+        std::size_t threads;      ///< from the beginning
+        std::size_t threads_max;  ///< at most, where all are busy
+        std::size_t queue_max;    ///< operations waiting, beyond those being worked at
     };
 
     explicit HelperPool(std::array<Size, helper_kinds> sizes);
@@ -58,19 +61,24 @@ public:
 
 private:
     struct Kind {
+        std::vector<pthread_t> threads;
+        std::size_t threads_max = 0;
+        std::size_t idle = 0;
         std::mutex mutex;
         std::condition_variable not_empty;
         OperationQueue waiting;
         std::size_t queue_max = 0;
         bool stopping = false;
     };
-    void work(Kind& kind);
+    static bool add_thread(Kind& kind);
+    static void* work(void* kind);
+    static void work(Kind& kind);
 
     std::array<Kind, helper_kinds> kinds_;
-    std::vector<std::thread> threads_;
 };
 
-/// A few threads for files, one a core for hashing; queues of 64 Ki and 1 Ki operations.
+/// A few threads for files, one a core for hashing; for far files, which may all wait for one
+/// machine that does not answer, many. Queues of 64 Ki operations, 1 Ki for hashing.
 std::array<HelperPool::Size, helper_kinds> default_helper_sizes();
 
 }  // namespace restante

@@ -47,6 +47,12 @@ Request Request::open_file(int directory, const char* name, FileStatus& status) 
     return request;
 }
 
+Request Request::open_place(int directory, const char* name, FileStatus& status) {
+    Request request = open(directory, name, Open::place);
+    request.file_status = &status;
+    return request;
+}
+
 Request Request::status(int file, FileStatus& status) {
     return {.kind = Kind::status, .fd = file, .file_status = &status};
 }

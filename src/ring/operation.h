@@ -23,9 +23,10 @@ protected:
     ~Work() = default;
 };
 
-/// Each kind has its own bounded queue and threads, so that hashing cannot starve mail.
-enum class HelperKind : std::uint8_t { files, hashing };
-inline constexpr std::size_t helper_kinds = 2;
+/// Each kind has its own bounded queue and threads, so that hashing cannot starve mail, nor mail on
+/// far storage (file_types.h) that on local disks.
+enum class HelperKind : std::uint8_t { files, hashing, far_files };
+inline constexpr std::size_t helper_kinds = 3;
 
 class Mapping;
 
@@ -72,6 +73,8 @@ struct Request {
     enum class Open : std::uint8_t {
         file,       ///< a regular file, for reading; no link is followed at any component
         directory,  ///< likewise a directory
+        place,      ///< a directory that names are looked up in, no more (O_PATH): its file system
+                    ///< is not told
     };
 
     /// Descriptor of the new connection (close-on-exec); `peer` and `local` are filled in.
@@ -103,6 +106,8 @@ struct Request {
     static Request open(int directory, const char* name, Open what);
     /// The same of a file, with what status() would say of it in `status`.
     static Request open_file(int directory, const char* name, FileStatus& status);
+    /// A place, with what status() would say of it in `status`.
+    static Request open_place(int directory, const char* name, FileStatus& status);
     /// 0, `status` filled in.
     static Request status(int file, FileStatus& status);
     /// 0, `status` filled in; a link is not followed. `name`: relative, or absolute with AT_FDCWD.
@@ -183,6 +188,8 @@ public:
     bool timed_out = false;  ///< its deadline passed: -ECANCELED means -ETIMEDOUT
     bool timed = false;      ///< in the timer wheel
     std::uint16_t timer_slot = 0;
+    bool is_far = false;       ///< on far storage, for all that is known
+    bool finds_place = false;  ///< the helper that opens it finds out whether it is
     std::uint32_t slot = 0;
     std::uint64_t progress = 0;  ///< octets done by earlier parts of a split transfer
     Operation* timer_previous = nullptr;

@@ -16,6 +16,7 @@
 
 #include "base/fd.h"
 #include "ring/blocking_calls.h"
+#include "ring/descriptor_places.h"
 #include "ring/file_sender.h"
 #include "ring/mapping.h"
 #include "ring/operation_slots.h"
@@ -31,6 +32,8 @@ constexpr std::size_t completions_a_turn_max = 256;
 /// Octets sent inline between two turns: a client that takes all it is given must not keep the
 /// others waiting.
 constexpr std::size_t sent_inline_octets_max = 256 * 1024;
+/// Worker threads of the kernel for this ring: closing far files must not keep the log waiting.
+constexpr unsigned kernel_workers_max = 64;
 
 /// user_data of completions that are no Operation's; real ones carry generation << 32 | slot.
 constexpr std::uint64_t wake_data = ~std::uint64_t{0};
@@ -63,7 +66,7 @@ class UringRing final : public Ring {
 public:
     UringRing(HelperPool& helpers, UringOptions options, Fd event)
         : helpers_(helpers),
-          options_(options),
+          places_(options.storage_is_local),
           event_(std::move(event)),
           returned_(event_.get()),
           now_(read_monotonic_clock()),
@@ -79,10 +82,7 @@ public:
     bool attempt(Operation& operation) override;
     void submit(Operation& operation) override;
     void cancel(Operation& operation) override;
-    void close(int fd) override {
-        file_sender_.restore(fd);
-        ::close(fd);
-    }
+    void close(int fd) override;
     void turn() override;
     void wake() override;
     Instant now() const override { return now_; }
@@ -96,6 +96,7 @@ private:
         std::uint32_t flags;
     };
 
+    bool attempt_file(Operation& operation);
     bool attempt_send(Operation& operation);
     bool attempt_send_file(Operation& operation);
     std::int64_t map(const Request& request);
@@ -119,7 +120,7 @@ private:
     void take_returned();
 
     HelperPool& helpers_;
-    const UringOptions options_;
+    DescriptorPlaces places_;
     Fd event_;  // readable: helpers have finished something, or wake()
     HelperReturn returned_;
     io_uring ring_{};
@@ -152,6 +153,8 @@ int UringRing::set_up() {
     can_skip_ = (ring_.features & IORING_FEAT_CQE_SKIP) != 0;
     can_send_zero_copy_ = has_operation(ring_, IORING_OP_SEND_ZC);
     guard_mappings();
+    unsigned workers[] = {kernel_workers_max, 0};  // 0: as it is
+    io_uring_register_iowq_max_workers(&ring_, workers);
     watch_event();
     return 0;
 }
@@ -175,14 +178,19 @@ bool UringRing::attempt(Operation& operation) {
         case Kind::status:
         case Kind::status_at:
         case Kind::lock:
-        case Kind::read: break;
+        case Kind::read: return places_.may_attempt(operation.request) && attempt_file(operation);
         default: return false;
     }
-    if (!options_.storage_is_local) return false;
+}
+
+bool UringRing::attempt_file(Operation& operation) {
+    using Kind = Request::Kind;
     operation.result = carry_out_cached(operation.request);
-    if (operation.request.kind == Kind::lock)
-        return true;  // -EWOULDBLOCK, the same number, is its answer
-    if (operation.result == -EAGAIN || operation.result == -EOPNOTSUPP) return false;
+    const bool is_lock = operation.request.kind == Kind::lock;
+    // -EWOULDBLOCK of a lock, the same number, is its answer.
+    if (operation.result == -EAGAIN && !is_lock) return false;
+    if (operation.result == -EOPNOTSUPP || operation.result == -EXDEV) return false;
+    places_.note(operation);
     if (operation.request.kind != Kind::read) return true;
     const auto got = static_cast<std::size_t>(operation.result);
     if (operation.result < 0 || got == operation.request.target.size() || got == 0) return true;
@@ -212,7 +220,7 @@ bool UringRing::attempt_send(Operation& operation) {
 // What is left when the socket is full, or when others have waited long enough, is the ring's.
 bool UringRing::attempt_send_file(Operation& operation) {
     const Request& request = operation.request;
-    if (!options_.storage_is_local) return true;  // 0: to be read
+    if (places_.is_far(request)) return true;  // 0: to be read
     if (request.sending == FileSending::uring_splice) return false;
     while (sent_inline_ < sent_inline_octets_max) {
         const std::int64_t sent = file_sender_.send(request, operation.progress);
@@ -226,7 +234,7 @@ bool UringRing::attempt_send_file(Operation& operation) {
 }
 
 std::int64_t UringRing::map(const Request& request) {
-    if (!options_.storage_is_local) return 0;
+    if (places_.is_far(request)) return 0;
     const FilePart part{request.fd, request.offset, request.octets};
     if (!file_sender_.is_resident(part)) return 0;
     const int mapped = request.mapping->map(part.file, part.offset, part.octets);
@@ -250,8 +258,8 @@ void UringRing::submit(Operation& operation) {
             operation.result = -ETIMEDOUT;
             return ready_.push(operation);
         case Kind::read:
-            if (options_.storage_is_local) return submit_to_kernel(operation);
-            return submit_to_helper(operation);
+            if (places_.is_far(operation.request)) return submit_to_helper(operation);
+            return submit_to_kernel(operation);
         default: return submit_to_helper(operation);
     }
 }
@@ -275,6 +283,7 @@ void UringRing::submit_to_kernel(Operation& operation) {
 
 void UringRing::submit_to_helper(Operation& operation) {
     operation.progress = 0;  // a helper starts from the beginning
+    places_.prepare(operation);
     if (helpers_.submit(operation, returned_)) return;
     // Not -EAGAIN for files: of a lock that would be -EWOULDBLOCK, "held by another".
     operation.result = operation.request.kind == Request::Kind::offload ? -EAGAIN : -ENOBUFS;
@@ -398,6 +407,17 @@ void UringRing::cancel_in_kernel(std::uint64_t target, std::uint64_t data) {
 void UringRing::cancel_again(std::uint64_t data) {
     Operation* operation = slots_.find(data);
     if (operation != nullptr) cancel(*operation);
+}
+
+void UringRing::close(int fd) {
+    file_sender_.restore(fd);
+    if (!places_.forget(fd)) {
+        ::close(fd);
+        return;
+    }
+    io_uring_sqe& closing = entry();
+    io_uring_prep_close(&closing, fd);
+    io_uring_sqe_set_data64(&closing, ignored_data);
 }
 
 void UringRing::turn() {
@@ -528,7 +548,10 @@ void UringRing::expire() {
 
 void UringRing::take_returned() {
     OperationQueue finished = returned_.take_all();
-    while (Operation* operation = finished.pop()) complete(*operation, operation->result);
+    while (Operation* operation = finished.pop()) {
+        places_.note(*operation);
+        complete(*operation, operation->result);
+    }
 }
 
 void UringRing::wake() {

@@ -11,8 +11,9 @@
 namespace restante {
 
 struct UringOptions {
-    /// False where maildrops lie on a file system that may block for long (NFS, FUSE): nothing of
-    /// files is tried inline then, everything goes to the helper pool.
+    /// False where the mail root lies on far storage (file_types.h). What was opened through the
+    /// ring is known by itself, so one user's mount below a local root is far, and the others' mail
+    /// is not. Of far files nothing is tried inline: all goes to helpers of their own.
     bool storage_is_local = true;
 };
 

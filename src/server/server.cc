@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/magic.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
@@ -133,16 +132,10 @@ Config with_real_root(const Config& config) {
     return real;
 }
 
-/// File systems whose cached answers never wait for another machine.
 bool is_local(const std::string& folder) {
-    constexpr long xfs_magic = 0x58465342;
-    constexpr long zfs_magic = 0x2FC12FC1;
-    constexpr long known_local[] = {
-        EXT4_SUPER_MAGIC,      xfs_magic,        BTRFS_SUPER_MAGIC, TMPFS_MAGIC,
-        OVERLAYFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, zfs_magic};
     struct statfs status;
     if (::statfs(folder.c_str(), &status) < 0) return false;
-    return std::ranges::find(known_local, status.f_type) != std::end(known_local);
+    return is_local_storage(status.f_type);
 }
 
 /// As many descriptors as may be had; the sentence says where they will not do.

@@ -11,12 +11,15 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <latch>
 #include <list>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "net/listener.h"
+#include "ring/mapping.h"
 #include "ring/task.h"
 
 namespace restante {
@@ -275,7 +278,7 @@ TEST_CASE("a full queue of helpers refuses, and what was taken still completes")
     struct Nap final : Work {
         void run() override { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }
     } nap;
-    HelperPool helpers({{{1, 1}, {1, 1}}});
+    HelperPool helpers({{{1, 1, 1}, {1, 1, 1}, {1, 1, 1}}});
     auto ring = make_uring_ring(helpers, {});
     REQUIRE(ring.has_value());
     std::list<Operation> operations;
@@ -293,6 +296,95 @@ TEST_CASE("a full queue of helpers refuses, and what was taken still completes")
     }
     CHECK(done >= 1);
     CHECK(refused >= 1);
+}
+
+TEST_CASE("what lies on another mount than its folder is far: nothing of it is tried inline") {
+    Fixture fixture;
+    FileStatus status;
+    const Handle root(fixture.ring(),
+                      static_cast<int>(fixture.ask(Request::open_place(AT_FDCWD, "/", status))));
+    CHECK(status.kind == FileKind::directory);
+    const auto answers_inline = [&](const Request& request) {
+        Operation attempted(request);
+        const bool answered = fixture.ring().attempt(attempted);
+        const bool opened = request.kind == Request::Kind::open && attempted.result >= 0;
+        if (answered && opened) fixture.ring().close(static_cast<int>(attempted.result));
+        return answered;
+    };
+    const Request open = Request::open(root.get(), "proc", Request::Open::directory);
+    CHECK_FALSE(answers_inline(open));  // cached as it is, like every mount point
+    const Handle proc(fixture.ring(), static_cast<int>(fixture.ask(open)));
+    CHECK_FALSE(answers_inline(Request::status(proc.get(), status)));
+    CHECK_FALSE(answers_inline(Request::open(proc.get(), "version", Request::Open::file)));
+    Handle near(fixture.ring(),
+                static_cast<int>(fixture.ask(
+                    Request::open(AT_FDCWD, fixture.folder().c_str(), Request::Open::directory))));
+    CHECK(answers_inline(Request::status(near.get(), status)));
+    Handle file(
+        fixture.ring(),
+        static_cast<int>(fixture.ask(Request::open(proc.get(), "version", Request::Open::file))));
+    const int closed = file.release();
+    fixture.ring().close(closed);
+    for (int turns = 0; ::fcntl(closed, F_GETFD) >= 0; ++turns) {
+        REQUIRE(turns < 100);
+        fixture.ask(Request::sleep().until(fixture.ring().now() + std::chrono::milliseconds(10)));
+    }
+}
+
+TEST_CASE("a far file is neither mapped nor sent from memory: it has to be read") {
+    Fixture fixture;
+    constexpr std::uint64_t octets = 8192;
+    fixture.write("mail", std::string(octets, 'a'));
+    const std::string path = fixture.folder() / "mail";
+    const Fd file(::open(path.c_str(), O_RDONLY));
+    HelperPool helpers(default_helper_sizes());
+    const auto far = make_uring_ring(helpers, {.storage_is_local = false});
+    REQUIRE(far.has_value());
+    const auto had_inline = [](Ring& ring, int from) {
+        const Pair pair(ring);
+        const FilePart part{from, 0, octets};
+        Mapping mapping;
+        Operation mapped(Request::map(part, mapping));
+        CHECK(ring.attempt(mapped));
+        Operation sent(Request::send_file(pair.near.get(), part, FileSending::sendfile, false));
+        CHECK(ring.attempt(sent));
+        return std::pair(mapped.result, sent.result);
+    };
+    const std::pair<std::int64_t, std::int64_t> all(octets, octets);
+    const std::pair<std::int64_t, std::int64_t> nothing(0, 0);
+    CHECK(had_inline(fixture.ring(), file.get()) == all);
+    CHECK(had_inline(**far, file.get()) == nothing);
+    Operation opened(Request::open(AT_FDCWD, path.c_str(), Request::Open::file));
+    opened.on_complete = [](Operation&) {};
+    (*far)->submit(opened);
+    while (opened.in_flight) (*far)->turn();
+    const Handle near(**far, static_cast<int>(opened.result));
+    CHECK(had_inline(**far, near.get()) == all);
+}
+
+TEST_CASE("a helper more is there for each operation that finds none free, up to the limit") {
+    struct Meeting final : Work {
+        explicit Meeting(std::latch& all_here) : all(all_here) {}
+        void run() override { all.arrive_and_wait(); }  // none returns before all have begun
+        std::latch& all;
+    };
+    constexpr int threads_max = 8;
+    std::latch all(threads_max);
+    Meeting meeting(all);
+    HelperPool helpers({{{1, threads_max, 64}, {1, 1, 1}, {1, 1, 1}}});
+    auto ring = make_uring_ring(helpers, {});
+    REQUIRE(ring.has_value());
+    std::list<Operation> operations;
+    for (int i = 0; i < threads_max; ++i) {
+        Operation& operation =
+            operations.emplace_back(Request::offload(HelperKind::files, meeting));
+        operation.on_complete = [](Operation&) {};
+        (*ring)->submit(operation);
+    }
+    for (Operation& operation : operations) {
+        while (operation.in_flight) (*ring)->turn();
+        CHECK(operation.result == 0);
+    }
 }
 
 }  // namespace restante
