@@ -44,8 +44,7 @@ Task<Result<MessageSource*>> MaildirMaildrop::open_message(std::uint32_t index) 
         co_await note_changed(index);
         co_return std::unexpected(not_as_indexed);
     }
-    source_.emplace(std::move(file->handle), *index_, index,
-                    file->status.modified == message.modified);
+    source_.emplace(std::move(file->handle), file->status.modified, *index_, index);
     MessageSource* source = &*source_;
     co_return source;
 }

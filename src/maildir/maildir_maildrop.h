@@ -21,14 +21,12 @@ namespace restante {
 /// The open message: one file.
 class FileSource final : public MessageSource {
 public:
-    /// `is_as_measured`: it was not written to since. `index` outlives it.
-    FileSource(Handle file, const MaildropIndex& index, std::uint32_t message, bool is_as_measured)
-        : file_(std::move(file)),
-          index_(index),
-          message_(message),
-          is_as_measured_(is_as_measured) {}
+    /// `index` outlives it.
+    FileSource(Handle file, WallTime modified, const MaildropIndex& index, std::uint32_t message)
+        : file_(std::move(file)), modified_(modified), index_(index), message_(message) {}
     pop3::MessageMeasure measure() const override { return index_.measure(message_); }
-    bool is_as_measured() const override { return is_as_measured_; }
+    bool is_as_measured() const override { return modified_ == index_.message(message_).modified; }
+    WallTime modified() const override { return modified_; }
     Request read(std::uint64_t offset, std::span<char> target) override {
         return Request::read(file_.get(), target, offset);
     }
@@ -36,9 +34,9 @@ public:
 
 private:
     Handle file_;
+    const WallTime modified_;
     const MaildropIndex& index_;
     const std::uint32_t message_;
-    const bool is_as_measured_;
 };
 
 class MaildirMaildrop final : public Maildrop {

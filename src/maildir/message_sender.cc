@@ -12,6 +12,9 @@ namespace {
 constexpr std::size_t chunk_octets = BufferPool::buffer_octets / 2;
 /// Octets mapped at a time.
 constexpr std::uint64_t mapped_octets_max = 1024 * 1024;
+/// Octets sent at a time: each has a deadline of its own, so that a slow client is not a stalled
+/// one.
+constexpr std::uint64_t sent_octets_max = 256 * 1024;
 /// The kernel reads no less than this from a disk.
 constexpr std::uint64_t page_octets = 4096;
 
@@ -47,6 +50,7 @@ Task<Result<void>> MessageSender::send_as_stored(pop3::MessageMeasure measure) {
         first = after;
     }
     Result<void> sent = co_await send_row(first, measure.stored_octets);
+    if (sent) sent = co_await check_unchanged(measure);
     if (sent) sent = co_await write(pop3::termination);
     co_return sent;
 }
@@ -58,14 +62,31 @@ Task<Result<void>> MessageSender::send_row(std::uint64_t first, std::uint64_t af
         if (is_mapped(left)) {
             done = co_await send_mapped(first, left);
         } else if (is_in_memory_ && left >= plan_.send_file_from && source_.file()) {
-            done = co_await sink_.send_file({*source_.file(), first, left}, plan_.sending);
-            is_in_memory_ = done && *done == left;
+            const std::uint64_t asked = std::min(left, sent_octets_max);
+            done = co_await sink_.send_file({*source_.file(), first, asked}, plan_.sending);
+            is_in_memory_ = done && *done == asked;
         } else {
             done = co_await read_into_sink(first, left);
         }
         if (!done) co_return std::unexpected(done.error());
         first += *done;
     }
+    co_return Result<void>();
+}
+
+/// What is sent without being looked at, or in several pieces, may be written to meanwhile; cut off
+/// within a page, a mapping has zeros there and no signal tells. The file's time does.
+Task<Result<void>> MessageSender::check_unchanged(pop3::MessageMeasure measure) {
+    const std::uint64_t octets = measure.stored_octets;
+    const bool is_read_at_once =
+        octets <= chunk_octets && octets < plan_.send_file_from && octets < plan_.map_from;
+    if (is_read_at_once || !source_.file()) co_return Result<void>();
+    FileStatus now;
+    const std::int64_t known = co_await perform(ring_, Request::status(*source_.file(), now));
+    if (known < 0)
+        co_return std::unexpected(error_of_errno(static_cast<int>(-known), "look at message"));
+    if (now.modified != source_.modified() || now.octets != octets)
+        co_return std::unexpected(changed_underneath);
     co_return Result<void>();
 }
 
@@ -115,7 +136,8 @@ Task<Result<void>> MessageSender::convert(pop3::MessageMeasure measure) {
         offset += got;
     }
     if (stuffer.octets() != measure.octets) co_return std::unexpected(changed_underneath);
-    const Result<void> ended = co_await end(stuffer);
+    Result<void> ended = co_await check_unchanged(measure);
+    if (ended) ended = co_await end(stuffer);
     co_return ended;
 }
 

@@ -45,6 +45,7 @@ public:
 private:
     Task<Result<void>> send_as_stored(pop3::MessageMeasure measure);
     Task<Result<void>> send_row(std::uint64_t first, std::uint64_t after);
+    Task<Result<void>> check_unchanged(pop3::MessageMeasure measure);
     Task<Result<std::uint64_t>> send_mapped(std::uint64_t offset, std::uint64_t octets);
     Task<Result<std::uint64_t>> read_into_sink(std::uint64_t offset, std::uint64_t octets);
     Task<Result<void>> convert(pop3::MessageMeasure measure);

@@ -39,6 +39,8 @@ public:
     virtual pop3::MessageMeasure measure() const = 0;
     /// It has not been written to since then: its octets need not be counted again.
     virtual bool is_as_measured() const = 0;
+    /// When it was last written to, as of its opening.
+    virtual WallTime modified() const = 0;
     /// The Request whose result is the octets read into `target` at `offset`, 0 at the end.
     virtual Request read(std::uint64_t offset, std::span<char> target) = 0;
     /// The descriptor, where the stored octets are a file's from its beginning: strategies may send

@@ -187,6 +187,7 @@ public:
     bool cancelled = false;  ///< somebody asked for its end
     bool timed_out = false;  ///< its deadline passed: -ECANCELED means -ETIMEDOUT
     bool timed = false;      ///< in the timer wheel
+    bool copies = false;     ///< a zero-copy send was refused
     std::uint16_t timer_slot = 0;
     bool is_far = false;       ///< on far storage, for all that is known
     bool finds_place = false;  ///< the helper that opens it finds out whether it is

@@ -220,7 +220,8 @@ bool UringRing::attempt_send(Operation& operation) {
 // What is left when the socket is full, or when others have waited long enough, is the ring's.
 bool UringRing::attempt_send_file(Operation& operation) {
     const Request& request = operation.request;
-    if (places_.is_far(request)) return true;  // 0: to be read
+    operation.result = 0;
+    if (places_.is_far(request)) return true;  // to be read
     if (request.sending == FileSending::uring_splice) return false;
     while (sent_inline_ < sent_inline_octets_max) {
         const std::int64_t sent = file_sender_.send(request, operation.progress);
@@ -306,7 +307,8 @@ void UringRing::prepare(Operation& operation, io_uring_sqe& entry) {
             io_uring_prep_send(&entry, request.fd, request.source.data() + done,
                                request.source.size() - done,
                                MSG_NOSIGNAL | MSG_WAITALL | (request.more ? MSG_MORE : 0));
-            if (request.zero_copy && can_send_zero_copy_) entry.opcode = IORING_OP_SEND_ZC;
+            if (request.zero_copy && can_send_zero_copy_ && !operation.copies)
+                entry.opcode = IORING_OP_SEND_ZC;
             return;
         case Kind::send_file:  // until the socket has room
             return io_uring_prep_poll_add(&entry, request.fd, POLLOUT);
@@ -498,6 +500,11 @@ void UringRing::finish_transfer(Operation& operation, std::int32_t result) {
     const bool is_one_step = request.kind == Kind::receive || request.kind == Kind::accept ||
                              request.kind == Kind::exchange;
     if (is_one_step) return complete(operation, result);
+    // What is on its way counts as locked memory (RLIMIT_MEMLOCK).
+    if (request.zero_copy && !operation.copies && (result == -ENOMEM || result == -ENOBUFS)) {
+        operation.copies = true;
+        result = -EINTR;
+    }
     if (result < 0 && result != -EINTR) return complete(operation, result);
     if (result > 0) operation.progress += static_cast<std::uint64_t>(result);
     const std::size_t wanted =

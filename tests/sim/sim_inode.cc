@@ -14,7 +14,7 @@ constexpr std::uint64_t directory_octets = 4096;
 }  // namespace
 
 std::size_t SimContent::read(std::uint64_t offset, std::span<char> target) const {
-    if (offset >= octets_) return 0;
+    if (offset >= octets_ || target.empty()) return 0;
     const auto count =
         static_cast<std::size_t>(std::min<std::uint64_t>(target.size(), octets_ - offset));
     if (generator_) {

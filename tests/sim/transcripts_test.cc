@@ -24,6 +24,7 @@ using restante_test::Player;
 using restante_test::Transcript;
 
 constexpr int random_seeds = 6;
+constexpr std::uint64_t seeds_a_strategy = 4;
 
 std::vector<Transcript> all_transcripts() {
     std::vector<Transcript> transcripts;
@@ -37,8 +38,8 @@ std::vector<Transcript> all_transcripts() {
     return transcripts;
 }
 
-WorldSettings settings_of(const Transcript& transcript) {
-    WorldSettings settings;
+WorldSettings settings_of(const Transcript& transcript, std::string_view strategy) {
+    WorldSettings settings = delivered_by(strategy);
     for (const restante_test::Setting& setting : transcript.settings) {
         settings.emplace_back(setting.key, setting.value);
     }
@@ -48,9 +49,10 @@ WorldSettings settings_of(const Transcript& transcript) {
 /// One run of one transcript.
 class Run {
 public:
-    Run(const Transcript& transcript, Pace pace, const SimOptions& options)
+    Run(const Transcript& transcript, Pace pace, const SimOptions& options,
+        std::string_view strategy)
         : transcript_(transcript),
-          world_(options, settings_of(transcript)),
+          world_(options, settings_of(transcript, strategy)),
           player_(transcript, pace, md5_hex) {
         world_.add_user(restante_test::standard_user, transcript.password);
         for (const restante_test::StoredMessage& message : transcript.messages) {
@@ -143,10 +145,11 @@ private:
     std::vector<std::string> bases_;  // by message number
 };
 
-void play_all(Pace pace, const SimOptions& options) {
+void play_all(Pace pace, const SimOptions& options, std::string_view strategy = "auto") {
     for (const Transcript& transcript : all_transcripts()) {
-        const std::string failure = Run(transcript, pace, options).play();
-        CHECK_MESSAGE(failure.empty(), transcript.name, ", seed ", options.seed, ":\n", failure);
+        const std::string failure = Run(transcript, pace, options, strategy).play();
+        CHECK_MESSAGE(failure.empty(), transcript.name, ", delivery by ", strategy, ", seed ",
+                      options.seed, ":\n", failure);
     }
 }
 
@@ -169,6 +172,14 @@ TEST_CASE("every transcript, at random splits and orders") {
     for (int seed = 1; seed <= random_seeds; ++seed) {
         play_all(seed % 2 == 0 ? Pace::eager : Pace::as_written,
                  {.seed = static_cast<std::uint64_t>(seed)});
+    }
+}
+
+TEST_CASE("every transcript, by every delivery strategy: the same octets") {
+    for (const std::string_view strategy : delivery_strategies) {
+        for (std::uint64_t seed = 1; seed <= seeds_a_strategy; ++seed) {
+            play_all(seed % 2 == 0 ? Pace::eager : Pace::as_written, {.seed = seed}, strategy);
+        }
     }
 }
 

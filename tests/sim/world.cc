@@ -83,7 +83,7 @@ void World::start_server() {
     buffers_ = std::make_unique<BufferPool>();
     log_ = std::make_unique<ReactorLog>(ring_, log_sink_, config_.log.level, config_.log.ident);
     store_ = std::make_unique<MaildirStore>(ring_, *log_, *buffers_, store_options_);
-    delivery_ = make_delivery(DeliveryStrategy::automatic, ring_, *buffers_);
+    delivery_ = make_delivery(config_.delivery, ring_, *buffers_);
     std::vector<Handle> listeners;
     listeners.emplace_back(ring_, listener_);
     const SessionService service{ring_, verifier_, *store_, *delivery_, *buffers_, *log_, policy_};

@@ -2,6 +2,7 @@
 /// A whole server in the simulator: the real reactor, sessions and store; the network, the disk,
 /// the clock and the user database are simulated.
 
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
@@ -38,6 +39,14 @@ private:
 
 /// Values of the configuration over defaults that suit tests: {"pop3.apop", "true"}.
 using WorldSettings = std::vector<std::pair<std::string, std::string>>;
+
+/// What `delivery.strategy` may be.
+inline constexpr std::array<std::string_view, 7> delivery_strategies = {
+    "auto", "copy", "sendfile", "splice", "mmap", "mmap_zerocopy", "uring_splice"};
+/// One of them as a setting.
+inline WorldSettings delivered_by(std::string_view strategy) {
+    return {{"delivery.strategy", '"' + std::string(strategy) + '"'}};
+}
 
 class World {
 public:
