@@ -385,6 +385,7 @@ class ConfigurationTest(unittest.TestCase):
     def test_a_folder_that_the_servers_cannot_enter_is_told(self):
         if not harness.is_root():
             self.skipTest("only root starts servers as somebody else")
+        harness.need_program(self, "pop3load")
         with tempfile.TemporaryDirectory() as closed:
             done = run_versus("--shortest", "--build", harness.settings.build, "--folder", closed,
                               "--peers", "restante")
