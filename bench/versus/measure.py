@@ -24,7 +24,7 @@ class Pace:
     idle_rounds: int
 
 
-FULL = Pace(seconds=33 * 60, slice_seconds=2, warm_up_seconds=0.5, rounds_min=3, idle_rounds=3)
+FULL = Pace(seconds=28 * 60, slice_seconds=2, warm_up_seconds=0.5, rounds_min=3, idle_rounds=3)
 QUICK = Pace(seconds=7.75 * 60, slice_seconds=1, warm_up_seconds=0.2, rounds_min=2, idle_rounds=1)
 SHORTEST = Pace(seconds=0, slice_seconds=1, warm_up_seconds=0.1, rounds_min=1, idle_rounds=1)
 
