@@ -1,12 +1,15 @@
 #pragma once
 /// One thread of the generator: its arrivals, its sessions, its epoll.
 
+#include <sys/epoll.h>
+
 #include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
 #include <queue>
+#include <span>
 #include <vector>
 
 #include "base/fd.h"
@@ -62,6 +65,7 @@ private:
     void take_arrivals(Instant now);
     void begin_sessions(Instant now);
     void begin_session(const Arrival& arrival, Instant now);
+    int wait_for_events(std::span<epoll_event> events, Instant now);
     void take_events(Instant now);
     void take_timers(Instant now);
     void settle(Connected& connected, Session::Want want, Instant now);
