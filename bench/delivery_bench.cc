@@ -23,6 +23,7 @@
 #include <thread>
 
 #include "maildir/delivery.h"
+#include "maildir/file_source.h"
 #include "net/listener.h"
 #include "pop3/message_meter.h"
 #include "ring/uring_ring.h"
@@ -117,25 +118,6 @@ private:
     pop3::MessageMeasure measure_;
 };
 
-/// What a maildrop opens for a session.
-class OpenMessage final : public MessageSource {
-public:
-    OpenMessage(Handle file, WallTime modified, const pop3::MessageMeasure& measure)
-        : file_(std::move(file)), modified_(modified), measure_(measure) {}
-    pop3::MessageMeasure measure() const override { return measure_; }
-    bool is_as_measured() const override { return true; }
-    WallTime modified() const override { return modified_; }
-    Request read(std::uint64_t offset, std::span<char> target) override {
-        return Request::read(file_.get(), target, offset);
-    }
-    std::optional<int> file() const override { return file_.get(); }
-
-private:
-    Handle file_;
-    const WallTime modified_;
-    const pop3::MessageMeasure& measure_;
-};
-
 double seconds_of(clockid_t clock) {
     timespec time{};
     ::clock_gettime(clock, &time);
@@ -177,8 +159,8 @@ public:
         if (::connect(client_.get(), address.raw(), address.octets()) < 0) return;
         const int accepted = ::accept4(listeners[0].get(), nullptr, nullptr, SOCK_CLOEXEC);
         if (accepted < 0) return;
-        stream_.emplace(*ring_, Handle(*ring_, accepted));
-        output_.emplace(*ring_, buffers_, *stream_, stall_max);
+        stream_.emplace(Handle(*ring_, accepted));
+        output_.emplace(buffers_, *stream_, stall_max);
         reader_.emplace(client_.get());
     }
     ~Connection() {
@@ -208,8 +190,8 @@ Task<bool> send_message(Connection& connection, Delivery& delivery, const Messag
     const std::int64_t opened = co_await perform(
         connection.ring(), Request::open_file(message.directory(), MessageFile::file_name, status));
     if (opened < 0) co_return false;
-    OpenMessage source(Handle(connection.ring(), static_cast<int>(opened)), status.modified,
-                       message.measure());
+    FileSource source(Handle(connection.ring(), static_cast<int>(opened)), status.modified,
+                      message.measure(), true);
     Result<void> sent =
         co_await delivery.deliver(source, pop3::BodyLines::all(), connection.output());
     if (sent) sent = co_await connection.output().send(false);

@@ -65,11 +65,15 @@ void log_in(benchmark::State& state, std::string_view scheme, bool is_cached) {
     if (!ring) return state.SkipWithError(ring.error().c_str());
     SilentLog log;
     const auto cache = *VerificationCache::make(std::chrono::hours(1));
+    Throttle throttle({Duration::zero(), Duration::zero(), {}});
+    HashMemory memory(hash_memory_kib_default, hash_wait_default);
+    Hashing hashing(**ring, throttle, memory, {hashes_a_helper, hash_wait_default});
     PasswdFileVerifier verifier(**ring, log,
                                 {*PasswdPlace::open(users.path()),
                                  {},
                                  *load_passwd_table(users.path()),
-                                 is_cached ? cache.get() : nullptr});
+                                 is_cached ? cache.get() : nullptr,
+                                 hashing});
     if (!is_accepted(**ring, verifier)) return state.SkipWithError("not accepted");
     for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(is_accepted(**ring, verifier));
 }

@@ -21,6 +21,7 @@ enum class Verb : std::uint8_t {
     retr,
     rset,
     stat,
+    stls,
     top,
     uidl,
     user,
@@ -29,7 +30,7 @@ enum class Verb : std::uint8_t {
 /// The states in which a command may be given. UPDATE takes none (RFC 1939 §6).
 enum class State : std::uint8_t { authorization = 1, transaction = 2 };
 
-/// One row a command (RFC 1939 §9; RFC 2449 §5; RFC 5034 §4).
+/// One row a command (RFC 1939 §9; RFC 2449 §5; RFC 2595 §4; RFC 5034 §4).
 struct CommandRow {
     std::string_view keyword;  ///< upper case
     Verb verb;

@@ -13,14 +13,14 @@ namespace pop3 {
 
 /// Takes received octets and gives lines. Ends of line are CRLF or a bare LF. A line over the limit
 /// is reported once, with its octets dropped up to its end. Any split of the input gives the same
-/// lines.
+/// lines. Holds memory only while it holds octets, and a line that it gave: an idle connection has
+/// neither.
 class LineReader {
 public:
     LineReader() = default;
     LineReader(const LineReader&) = delete;
     LineReader& operator=(const LineReader&) = delete;
-    /// Overwrites everything it holds.
-    ~LineReader();
+    ~LineReader() { release(); }
 
     enum class Status : std::uint8_t {
         line,  ///< `line` is one, without its end, valid until the next call of next() or feed()
@@ -33,12 +33,9 @@ public:
         std::string_view line;
     };
 
-    /// Where to receive into: command_line_octets_max octets or more; valid until feed(). Must not
-    /// be asked for while a line is buffered whole (next() answered `line` and was not called
-    /// again).
-    std::span<char> space();
-    /// `octets` of space() were filled.
-    void feed(std::size_t octets);
+    /// Takes a copy of `octets`, fed_octets_max at most. Not while a line is buffered whole: next()
+    /// must have answered `incomplete`.
+    void feed(std::span<const char> octets);
     /// The next line, at most `octets_max` long, end included: command_line_octets_max or, inside
     /// an AUTH exchange, auth_line_octets_max.
     Next next(std::size_t octets_max = command_line_octets_max);
@@ -48,27 +45,22 @@ public:
     bool has_buffered() const { return begin_ < end_; }
     /// Those octets, valid until the next call of another function: an incomplete line's keyword
     /// may decide the limit that next() is given.
-    std::string_view buffered() const { return {octets() + begin_, end_ - begin_}; }
+    std::string_view buffered() const { return {octets_.get() + begin_, end_ - begin_}; }
     /// Overwrites what was given out, which may have been a password. Ends its `line`.
     void wipe();
 
-private:
-    static constexpr std::size_t short_octets = 2 * command_line_octets_max + 2;
-    static constexpr std::size_t long_octets = auth_line_octets_max + command_line_octets_max;
+    /// More are never fed at once.
+    static constexpr std::size_t fed_octets_max = 16 * 1024;
 
-    char* octets() { return long_ ? long_.get() : short_; }
-    const char* octets() const { return long_ ? long_.get() : short_; }
-    std::size_t capacity() const { return long_ ? long_octets : short_octets; }
-    void compact();
-    void grow();
-    void release_long();
+private:
+    void make_room(std::size_t octets);
+    void release();
     Next give_line(std::uint32_t after, std::size_t octets_max);
     Next wait_for_end(std::size_t octets_max);
 
-    // Only while a line of an AUTH exchange does not fit into short_.
-    std::unique_ptr<char[]> long_;
-    char short_[short_octets];
-    // Offsets into octets(): begin_ <= scanned_ <= end_.
+    std::unique_ptr<char[]> octets_;
+    std::uint32_t capacity_ = 0;  // of octets_
+    // Offsets into octets_: begin_ <= scanned_ <= end_.
     std::uint32_t begin_ = 0;    // of what was not given out
     std::uint32_t end_ = 0;      // of what was received
     std::uint32_t scanned_ = 0;  // no line end in [begin_, scanned_)
@@ -76,6 +68,6 @@ private:
 };
 
 // 100,000 connections have one each.
-static_assert(sizeof(LineReader) <= 544);
+static_assert(sizeof(LineReader) <= 32);
 
 }  // namespace pop3

@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdint>
@@ -57,6 +58,11 @@ std::expected<void, PasswordFault> check_argon2_hash(std::string_view hash) {
     if (between < 2 || between + 1 == rest.size()) return malformed;
     if (rest.find_first_not_of(salt_and_hash_octets) != std::string_view::npos) return malformed;
     return {};
+}
+
+std::uint64_t argon2_hash_memory_kib(std::string_view hash) {
+    std::string_view rest = hash.substr(std::min(hash.size(), hash.find("$m=")));
+    return take_number(rest, "$m=").value_or(0);
 }
 
 std::expected<bool, PasswordFault> verify_argon2_hash(std::string_view secret,

@@ -77,31 +77,44 @@ std::optional<bool> bsdi_rounds_are_bounded(std::string_view text) {
 }
 
 /// N = 2^log2_n blocks of 128 * r octets.
-bool scrypt_memory_is_bounded(std::uint64_t log2_n, std::uint64_t r) {
-    if (log2_n >= 32 || r > hash_memory_kib_max) return false;
-    return (r << log2_n) / 8 <= hash_memory_kib_max;
+std::uint64_t scrypt_kib(std::uint64_t log2_n, std::uint64_t r) {
+    if (log2_n >= 32 || r > hash_memory_kib_max) return UINT64_MAX;
+    return (r << log2_n) / 8;
 }
 
 /// "N rrrrr ppppp salt": one digit and two numbers of 30 bits.
-std::optional<bool> scrypt_cost_is_bounded(std::string_view text) {
+std::optional<std::uint64_t> scrypt_kib_of(std::string_view text) {
     if (text.size() < 11) return std::nullopt;
     const std::optional<std::uint64_t> log2_n = base64_number(text.substr(0, 1));
     const std::optional<std::uint64_t> r = base64_number(text.substr(1, 5));
+    if (!log2_n || !r) return std::nullopt;
+    return scrypt_kib(*log2_n, *r);
+}
+
+std::optional<bool> scrypt_cost_is_bounded(std::string_view text) {
+    const std::optional<std::uint64_t> kib = scrypt_kib_of(text);
+    if (!kib) return std::nullopt;
     const std::optional<std::uint64_t> p = base64_number(text.substr(6, 5));
-    if (!log2_n || !r || !p) return std::nullopt;
-    return scrypt_memory_is_bounded(*log2_n, *r) && *p <= scrypt_parallelism_max;
+    if (!p) return std::nullopt;
+    return *kib <= hash_memory_kib_max && *p <= scrypt_parallelism_max;
 }
 
 /// "j9T$": flavour, log2(N) - 1, r - 1. Digits of 48 or more begin longer numbers, and further
 /// digits further parameters: no tool writes either, and both are refused as too costly.
-std::optional<bool> yescrypt_cost_is_bounded(std::string_view text) {
+std::optional<std::uint64_t> yescrypt_kib_of(std::string_view text) {
     const std::size_t end = text.find('$');
     if (end == std::string_view::npos || end < 3) return std::nullopt;
     const std::size_t log2_n = itoa64.find(text[1]);
     const std::size_t r = itoa64.find(text[2]);
     if (log2_n == std::string_view::npos || r == std::string_view::npos) return std::nullopt;
-    if (end > 3 || log2_n >= 48 || r >= 48) return false;
-    return scrypt_memory_is_bounded(log2_n + 1, r + 1);
+    if (end > 3 || log2_n >= 48 || r >= 48) return UINT64_MAX;
+    return scrypt_kib(log2_n + 1, r + 1);
+}
+
+std::optional<bool> yescrypt_cost_is_bounded(std::string_view text) {
+    const std::optional<std::uint64_t> kib = yescrypt_kib_of(text);
+    if (!kib) return std::nullopt;
+    return *kib <= hash_memory_kib_max;
 }
 
 struct CryptMethod {
@@ -153,7 +166,7 @@ std::expected<std::size_t, PasswordFault> check_crypt_hash(std::string_view hash
     const std::unexpected<PasswordFault> malformed(PasswordFault::malformed);
     if (hash.empty() || hash.size() >= CRYPT_OUTPUT_SIZE) return malformed;
     std::size_t method = 0;
-    while (!hash.starts_with(methods[method].prefix)) ++method;  // the last one fits all
+    while (!hash.starts_with(methods[method].prefix)) ++method;             // the last one fits all
     const std::string_view tail = hash.substr(hash.find_last_of('$') + 1);  // npos + 1 is 0
     if (tail.size() != methods[method].tail_octets) return malformed;
 
@@ -164,6 +177,13 @@ std::expected<std::size_t, PasswordFault> check_crypt_hash(std::string_view hash
     const int opinion = crypt_checksalt(std::string(hash).c_str());
     if (opinion == CRYPT_SALT_INVALID || opinion == CRYPT_SALT_METHOD_DISABLED) return malformed;
     return method;
+}
+
+std::uint64_t crypt_hash_memory_kib(std::string_view hash) {
+    const std::string_view text = hash.substr(hash.find('$', 1) + 1);  // npos + 1 is 0
+    if (hash.starts_with("$7$")) return scrypt_kib_of(text).value_or(0);
+    const bool is_yescrypt = hash.starts_with("$y$") || hash.starts_with("$gy$");
+    return is_yescrypt ? yescrypt_kib_of(text).value_or(0) : 0;
 }
 
 std::expected<bool, PasswordFault> verify_crypt_hash(std::string_view secret,

@@ -2,6 +2,7 @@
 /// crypt(3) hashes, by libxcrypt.
 
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -16,6 +17,10 @@ inline constexpr std::size_t crypt_methods = 12;
 /// Which method made `hash` (0 .. crypt_methods - 1), or why it cannot be verified: its form, its
 /// cost.
 std::expected<std::size_t, PasswordFault> check_crypt_hash(std::string_view hash);
+
+/// KiB that verifying `hash`, which has passed check_crypt_hash(), takes: scrypt's and yescrypt's
+/// blocks. 0: a few.
+std::uint64_t crypt_hash_memory_kib(std::string_view hash);
 
 /// `hash` has passed check_crypt_hash(). Blocks for as long as the hash costs. A secret with a NUL
 /// or over password_octets_max matches nothing.

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sodium.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 #include <algorithm>
@@ -31,8 +32,19 @@ std::unexpected<std::string> cannot_read(const std::string& path, int system_err
 
 }  // namespace
 
+PasswdText::PasswdText(std::size_t octets) : size_(octets) {
+    if (octets == 0) return;
+    constexpr int access = PROT_READ | PROT_WRITE;
+    void* mapped = ::mmap(nullptr, octets, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT(mapped != MAP_FAILED);  // out of memory
+    ::madvise(mapped, octets, MADV_DONTDUMP);
+    octets_ = static_cast<char*>(mapped);
+}
+
 PasswdText::~PasswdText() {
-    if (octets_ != nullptr) explicit_bzero(octets_.get(), size_);
+    if (octets_ == nullptr) return;
+    explicit_bzero(octets_, size_);
+    ::munmap(octets_, size_);
 }
 
 PasswdTable::PasswdTable(PasswdText text, const PasswdOrigin& origin)
@@ -74,10 +86,21 @@ void PasswdTable::add(const PasswdLineReader::Line& line) {
     if (entry.fault != nullptr) return;
 
     has_ids_ = has_ids_ || entry.record.has_ids;
+    note_maildrop(entry.record);
     if (!is_sound) return;
     const std::size_t family = StoredPassword::parse(entry.record.password)->family();
     family_users_[family] += 1;
     family_example_[family] = slot.offset;
+}
+
+void PasswdTable::note_maildrop(const PasswdRecord& record) {
+    if (record.maildrop.empty()) return;
+    const bool is_in_home = record.maildrop.starts_with('~');
+    const std::string_view path = is_in_home ? record.home : record.maildrop;
+    if (own_maildrops_.empty()) own_maildrops_ = path.substr(0, path.rfind('/') + 1);
+    const auto [ours, theirs] = std::ranges::mismatch(own_maildrops_, path);
+    own_maildrops_.erase(ours, own_maildrops_.end());
+    own_maildrops_.resize(own_maildrops_.rfind('/') + 1);
 }
 
 void PasswdTable::add_fault(const PasswdLineReader::Line& line, const char* reason) {

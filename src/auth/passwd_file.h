@@ -29,22 +29,23 @@ inline constexpr std::size_t passwd_faults_kept_max = 1000;
 /// Faults that are logged when a file is read.
 inline constexpr std::size_t passwd_faults_logged_max = 20;
 
-/// A file's octets: not zeroed first, wiped at the end (they may be passwords). Move-only.
+/// A file's octets, which may be passwords: in pages of their own, left out of core dumps and wiped
+/// at the end. Move-only.
 class PasswdText {
 public:
     PasswdText() = default;
-    explicit PasswdText(std::size_t octets)
-        : octets_(std::make_unique_for_overwrite<char[]>(octets)), size_(octets) {}
+    /// Filled with 0.
+    explicit PasswdText(std::size_t octets);
     PasswdText(PasswdText&& other) noexcept
-        : octets_(std::move(other.octets_)), size_(std::exchange(other.size_, 0)) {}
+        : octets_(std::exchange(other.octets_, nullptr)), size_(std::exchange(other.size_, 0)) {}
     PasswdText& operator=(PasswdText&&) = delete;
     ~PasswdText();
 
-    std::span<char> space() { return {octets_.get(), size_}; }
-    std::string_view view() const { return {octets_.get(), size_}; }
+    std::span<char> space() { return {octets_, size_}; }
+    std::string_view view() const { return {octets_, size_}; }
 
 private:
-    std::unique_ptr<char[]> octets_;
+    char* octets_ = nullptr;  // a mapping
     std::size_t size_ = 0;
 };
 
@@ -83,6 +84,9 @@ public:
     std::span<const PasswdLineFault> faults() const { return faults_; }
     std::uint64_t fault_count() const { return fault_count_; }
     bool has_ids() const { return has_ids_; }
+    /// The nearest folder above all maildrops that users have of their own (userdb_mail); "" where
+    /// nobody has.
+    const std::string& own_maildrops() const { return own_maildrops_; }
     const FileStatus& status() const { return origin_.status; }
     /// The file had been left alone for long enough that its status shows every later change.
     bool is_settled() const;
@@ -96,6 +100,7 @@ private:
     };
     static_assert(passwd_file_octets_max < Slot::empty);
     void add(const PasswdLineReader::Line& line);
+    void note_maildrop(const PasswdRecord& record);
     void add_fault(const PasswdLineReader::Line& line, const char* reason);
     std::uint64_t hash_of(std::string_view name) const;
     std::string_view line_at(std::uint32_t offset) const;
@@ -109,6 +114,7 @@ private:
     std::uint64_t user_count_ = 0;
     std::uint64_t fault_count_ = 0;
     bool has_ids_ = false;
+    std::string own_maildrops_;
 };
 
 /// Reads `path`, a regular file, with plain system calls: for start-up and the command line, never

@@ -1,5 +1,6 @@
 #include "auth/passwd_line.h"
 
+#include "auth/network_list.h"
 #include "auth/password_scheme.h"
 #include "auth/user_name.h"
 
@@ -37,6 +38,11 @@ const char* read_extra_fields(std::string_view extra, PasswdRecord& record) {
         const std::string_view key = take_field(value, '=');
         if (key == "nologin") record.may_log_in = false;
         if (key == "userdb_home") record.home = value;
+        if (key == "disablepop3") record.may_use_pop3 = value == "0" || value == "no";
+        if (key == "allow_nets") {
+            record.is_bound_to_nets = true;
+            record.allow_nets = value;
+        }
         if (key == "userdb_mail" && fault == nullptr) fault = read_mail_location(value, record);
     }
     if (fault == nullptr && record.maildrop.starts_with('~') && record.home.empty()) {
@@ -64,6 +70,12 @@ const char* examine_password(PasswdRecord& record) {
     if (!stored) return describe(stored.error());
     if (stored->is_locked()) record.may_log_in = false;
     return nullptr;
+}
+
+const char* examine_networks(const PasswdRecord& record) {
+    if (!record.is_bound_to_nets) return nullptr;
+    const std::expected<NetworkList, const char*> networks = NetworkList::parse(record.allow_nets);
+    return networks ? nullptr : networks.error();
 }
 
 }  // namespace
@@ -97,6 +109,7 @@ PasswdEntry parse_passwd_line(std::string_view line) {
     }
     entry.fault = read_fields(rest, record);
     if (entry.fault == nullptr) entry.fault = examine_password(record);
+    if (entry.fault == nullptr) entry.fault = examine_networks(record);
     return entry;
 }
 

@@ -15,12 +15,15 @@ inline constexpr std::size_t passwd_line_octets_max = 8 * 1024;
 
 /// One user. Views into the line it was parsed from.
 struct PasswdRecord {
-    std::string_view name;      ///< is_user_name(); "" where the line has none
-    std::string_view password;  ///< as stored; StoredPassword::parse() takes it
-    std::string_view home;      ///< userdb_home, else the sixth field; "" = none
-    std::string_view maildrop;  ///< userdb_mail's path: absolute, or "~/..." where home is set
-    bool may_log_in = true;     ///< false: nologin, or the password is locked
-    bool has_ids = false;       ///< uid or gid is given (and means nothing here)
+    std::string_view name;        ///< is_user_name(); "" where the line has none
+    std::string_view password;    ///< as stored; StoredPassword::parse() takes it
+    std::string_view home;        ///< userdb_home, else the sixth field; "" = none
+    std::string_view maildrop;    ///< userdb_mail's path: absolute, or "~/..." where home is set
+    std::string_view allow_nets;  ///< NetworkList::parse() takes it; "" where it is not given
+    bool may_log_in = true;       ///< false: nologin, or the password is locked
+    bool may_use_pop3 = true;  ///< false: disablepop3 (Courier's name for it), unless it is 0 or no
+    bool is_bound_to_nets = false;  ///< allow_nets is given
+    bool has_ids = false;           ///< uid or gid is given (and means nothing here)
 
     /// `maildrop` with "~" replaced.
     std::string maildrop_path() const;

@@ -41,23 +41,19 @@ private:
     std::shared_ptr<const PasswdTable> old_;
 };
 
-/// On a helper thread. The views outlive it.
-class HashWork final : public Work {
-public:
-    HashWork(std::string_view secret, const StoredPassword& stored)
-        : secret_(secret), stored_(stored) {}
-    void run() override { result = stored_.verify(secret_); }
-
-    std::expected<bool, PasswordFault> result = false;
-
-private:
-    std::string_view secret_;
-    StoredPassword stored_;
-};
-
 std::string_view user_of(const Proof& proof) {
-    const auto* password = std::get_if<PasswordProof>(&proof);
-    return password != nullptr ? password->user : std::get<ApopProof>(proof).user;
+    return std::visit([](const auto& any) { return any.user; }, proof);
+}
+
+AccountPolicies policies_of(const PasswdRecord& record) {
+    AccountPolicies policies;
+    policies.may_log_in = record.may_log_in;
+    policies.may_use_pop3 = record.may_use_pop3;
+    if (record.is_bound_to_nets) {
+        // parse_passwd_line() has found them to be a list; of anything else nobody is in it.
+        policies.allowed_networks = NetworkList::parse(record.allow_nets).value_or(NetworkList());
+    }
+    return policies;
 }
 
 Error error_of_fault(PasswordFault fault) {
@@ -81,7 +77,7 @@ std::expected<PasswdPlace, std::string> PasswdPlace::open(const std::string& pat
     return PasswdPlace{path, name, Fd(opened)};
 }
 
-Task<Result<Verdict>> PasswdFileVerifier::verify(Proof proof) {
+Task<Result<Verdict>> PasswdFileVerifier::verify(Proof proof, LoginOrigin origin) {
     if (!was_just_looked_at()) {
         const Result<void> fresh = co_await refresh();
         if (!fresh) co_return std::unexpected(fresh.error());
@@ -93,10 +89,14 @@ Task<Result<Verdict>> PasswdFileVerifier::verify(Proof proof) {
     if (const auto* password = std::get_if<PasswordProof>(&proof)) {
         const std::string_view user =
             candidate->account ? candidate->account->name : password->user;
-        const VerificationCache::Login login{user, password->password, candidate->stored.text()};
-        matches = co_await check_password(login, candidate->account.has_value());
+        const Check check{.login = {user, password->password, candidate->stored.text()},
+                          .may_match = candidate->account.has_value(),
+                          .origin = origin};
+        matches = co_await check_password(check);
+    } else if (const auto* apop = std::get_if<ApopProof>(&proof)) {
+        matches = check_apop(*apop, candidate->stored.text());
     } else {
-        matches = check_apop(std::get<ApopProof>(proof), candidate->stored.text());
+        matches = std::holds_alternative<ExternalProof>(proof);
     }
     if (!matches) co_return std::unexpected(matches.error());
     if (!*matches || !candidate->account) co_return Rejected{};
@@ -236,28 +236,34 @@ Result<PasswdFileVerifier::Candidate> PasswdFileVerifier::find_candidate(
         return std::unexpected(Error{ErrorKind::broken, 0, "use a passwd-file line"});
     }
     candidate.stored = Secret(record.password);
-    candidate.account =
-        Account{*std::move(name), std::string(record.home), record.maildrop_path(), {}, {}};
+    candidate.account = Account{*std::move(name),
+                                std::string(record.home),
+                                record.maildrop_path(),
+                                {},
+                                policies_of(record)};
     return candidate;
 }
 
 /// The cache is asked of everybody, but believed only where there is an account: it takes the place
 /// of a hash that matches, and of nothing else.
-Task<Result<bool>> PasswdFileVerifier::check_password(VerificationCache::Login login,
-                                                      bool may_match) {
+Task<Result<bool>> PasswdFileVerifier::check_password(Check check) {
+    const VerificationCache::Login& login = check.login;
     if (login.stored.empty()) co_return false;  // an empty table: there is no work to be like
     const StoredPassword stored = StoredPassword::recall(login.stored);
     if (stored.is_cheap()) co_return outcome_of(stored.verify(login.password));
     std::optional<VerificationCache::Tag> tag;
     if (cache_ != nullptr) tag = cache_->tag_of(login);
-    if (tag && may_match && cache_->holds(*tag, ring_.now())) co_return true;
+    if (tag && check.may_match && cache_->holds(*tag, ring_.now())) co_return true;
 
-    HashWork work(login.password, stored);
-    const std::int64_t ran = co_await perform(ring_, Request::offload(HelperKind::hashing, work));
-    if (ran < 0) co_return std::unexpected(report_busy());
-    const bool has_matched = work.result && *work.result;
-    if (tag && may_match && has_matched) cache_->remember(*tag, ring_.now());
-    co_return outcome_of(work.result);
+    const HashApplicant applicant{.user = login.user,
+                                  .origin = check.origin,
+                                  .is_known = tag && check.may_match && cache_->held(*tag),
+                                  .exists = check.may_match};
+    const Hashing::Verified verified = co_await hashing_.verify(login.password, stored, applicant);
+    if (verified.waited < 0) co_return std::unexpected(report_busy());
+    const bool has_matched = verified.matches && *verified.matches;
+    if (tag && check.may_match && has_matched) cache_->remember(*tag, ring_.now());
+    co_return outcome_of(verified.matches);
 }
 
 Result<bool> PasswdFileVerifier::outcome_of(const std::expected<bool, PasswordFault>& verified) {

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <utility>
 
+#include "auth/false_credentials.h"
+#include "auth/hashing.h"
 #include "auth/passwd_file.h"
 #include "auth/password_fault.h"
 #include "auth/user_name.h"
@@ -47,6 +49,8 @@ struct PasswdSource {
     UserNameRules rules;
     std::shared_ptr<const PasswdTable> initial;  ///< null: the first login reads the file
     VerificationCache* cache = nullptr;          ///< null: every login is hashed
+    Hashing& hashing;                            ///< the reactor's; outlives the verifier
+    FalseCredentials false_credentials = FalseCredentials::make();  ///< the same for all reactors
 };
 
 /// One a reactor, used on its thread only. Each has its own table once the file has changed; the
@@ -59,9 +63,15 @@ public:
           place_(std::move(source.place)),
           rules_(std::move(source.rules)),
           cache_(source.cache),
+          hashing_(source.hashing),
+          false_credentials_(source.false_credentials),
           table_(std::move(source.initial)) {}
 
-    Task<Result<Verdict>> verify(Proof proof) override;
+    /// Of an ExternalProof: whether there is such a user who may log in. A token is not for a
+    /// passwd-file to judge: Rejected. Policies of the account, acts_as and master users are the
+    /// LoginVerifier's.
+    Task<Result<Verdict>> verify(Proof proof, LoginOrigin origin = {}) override;
+    Task<Result<Credentials>> credentials(CredentialQuery query, LoginOrigin origin = {}) override;
 
 private:
     /// What a proof is held against. Copied from the table, so that no coroutine that waits for a
@@ -85,9 +95,25 @@ private:
     Result<void> not_loaded(const FileStatus& status, const Error& error);
 
     Result<Candidate> find_candidate(std::string_view given) const;
-    Task<Result<bool>> check_password(VerificationCache::Login login, bool may_match);
+    /// What has to be hashed, for whom.
+    struct Check {
+        VerificationCache::Login login;
+        bool may_match;
+        const LoginOrigin& origin;
+    };
+    Task<Result<bool>> check_password(Check check);
     Result<bool> outcome_of(const std::expected<bool, PasswordFault>& verified);
     Result<bool> check_apop(const ApopProof& proof, std::string_view stored) const;
+
+    // passwd_credentials.cc
+    struct ScramQuery {
+        std::string_view user;  // canonical, where it can be one
+        DigestAlgorithm algorithm;
+        const LoginOrigin& origin;
+    };
+    Credentials secret_of(Candidate candidate, std::string_view user) const;
+    Task<Result<Credentials>> scram_of(Candidate candidate, ScramQuery query);
+
     Error report_busy();
 
     Ring& ring_;
@@ -95,6 +121,8 @@ private:
     const PasswdPlace place_;
     const UserNameRules rules_;
     VerificationCache* const cache_;
+    Hashing& hashing_;
+    const FalseCredentials false_credentials_;
     std::shared_ptr<const PasswdTable> table_;
     std::optional<Instant> looked_at_;  // and table_ was that of the file
     bool loading_ = false;

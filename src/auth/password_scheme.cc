@@ -13,13 +13,13 @@
 namespace restante {
 
 namespace {
-enum class Method : std::uint8_t { plain, crypt, argon2, digest };
+enum class Method : std::uint8_t { plain, crypt, argon2, digest, scram };
 }
 
 struct PasswordScheme {
     std::string_view name;
     Method method;
-    DigestAlgorithm algorithm = DigestAlgorithm::md5;  ///< Method::digest
+    DigestAlgorithm algorithm = DigestAlgorithm::md5;  ///< Method::digest and scram
     bool salted = false;                 ///< Method::digest: the salt follows the digest
     const char* crypt_prefix = nullptr;  ///< Method::crypt, as crypt_gensalt(3) takes it
     unsigned long crypt_cost = 0;        ///< 0: crypt_gensalt(3)'s
@@ -67,6 +67,8 @@ constexpr PasswordScheme schemes[] = {
      .method = Method::digest,
      .algorithm = DigestAlgorithm::sha512,
      .salted = true},
+    {.name = "SCRAM-SHA-256", .method = Method::scram, .algorithm = DigestAlgorithm::sha256},
+    {.name = "SCRAM-SHA-1", .method = Method::scram, .algorithm = DigestAlgorithm::sha1},
 };
 
 constexpr auto names = [] {
@@ -80,6 +82,7 @@ enum Family : std::uint8_t {
     family_digest,
     family_argon2,
     family_locked,
+    family_scram,
     family_crypt
 };
 static_assert(family_crypt + crypt_methods == StoredPassword::families);
@@ -116,6 +119,17 @@ std::expected<std::string, PasswordFault> make_digest(std::string_view secret,
     const std::optional<Digest> digest = digest_of(scheme.algorithm, secret, salt);
     if (!digest) return std::unexpected(PasswordFault::unavailable);
     return base64_encode(std::string(digest->view()) + salt);
+}
+
+std::expected<std::string, PasswordFault> make_scram(std::string_view secret,
+                                                     const PasswordScheme& scheme) {
+    if (sodium_init() < 0) return std::unexpected(PasswordFault::unavailable);
+    ScramSalt salt{.octets = std::string(scram_salt_octets, '\0')};
+    randombytes_buf(salt.octets.data(), salt.octets.size());
+    const std::expected<ScramKeys, PasswordFault> keys =
+        derive_scram_keys(secret, salt, scheme.algorithm);
+    if (!keys) return std::unexpected(keys.error());
+    return scram_keys_text(*keys);
 }
 
 }  // namespace
@@ -199,6 +213,12 @@ std::optional<PasswordFault> StoredPassword::examine() {
             const std::expected<void, PasswordFault> checked = check_argon2_hash(payload->text());
             return checked ? std::nullopt : std::optional(checked.error());
         }
+        case Method::scram: {
+            family_ = family_scram;
+            const std::expected<ScramKeys, PasswordFault> keys =
+                parse_scram_keys(payload->text(), scheme_->algorithm);
+            return keys ? std::nullopt : std::optional(keys.error());
+        }
         case Method::crypt: break;
     }
     const std::expected<std::size_t, PasswordFault> method = check_crypt_hash(payload->text());
@@ -223,6 +243,16 @@ std::optional<Secret> StoredPassword::decoded() const {
     return Secret(std::move(*octets));
 }
 
+std::uint64_t StoredPassword::memory_kib() const {
+    const bool may_take_some =
+        scheme_->method == Method::argon2 || scheme_->method == Method::crypt;
+    if (locked_ || !may_take_some) return 0;
+    const std::optional<Secret> payload = decoded();
+    ASSERT(payload.has_value());
+    return scheme_->method == Method::argon2 ? argon2_hash_memory_kib(payload->text())
+                                             : crypt_hash_memory_kib(payload->text());
+}
+
 bool StoredPassword::is_cheap() const {
     return locked_ || scheme_->method == Method::plain || scheme_->method == Method::digest;
 }
@@ -237,6 +267,12 @@ std::expected<bool, PasswordFault> StoredPassword::verify(std::string_view secre
         case Method::plain: return equal_in_constant_time(secret, payload->text());
         case Method::crypt: return verify_crypt_hash(secret, payload->text());
         case Method::argon2: return verify_argon2_hash(secret, payload->text());
+        case Method::scram: {
+            const std::expected<ScramKeys, PasswordFault> keys =
+                parse_scram_keys(payload->text(), scheme_->algorithm);
+            ASSERT(keys.has_value());
+            return verify_scram_keys(secret, *keys);
+        }
         case Method::digest: break;
     }
     const std::string_view stored = payload->text();
@@ -249,6 +285,15 @@ std::expected<bool, PasswordFault> StoredPassword::verify(std::string_view secre
 
 std::optional<Secret> StoredPassword::plain_secret() const {
     return scheme_->method == Method::plain ? decoded() : std::nullopt;
+}
+
+std::optional<ScramKeys> StoredPassword::scram_keys(DigestAlgorithm algorithm) const {
+    if (scheme_->method != Method::scram || scheme_->algorithm != algorithm) return std::nullopt;
+    const std::optional<Secret> payload = decoded();
+    ASSERT(payload.has_value());
+    std::expected<ScramKeys, PasswordFault> keys = parse_scram_keys(payload->text(), algorithm);
+    if (!keys) return std::nullopt;
+    return std::move(*keys);
 }
 
 std::expected<bool, PasswordFault> verify_password(std::string_view secret,
@@ -274,6 +319,7 @@ std::expected<std::string, PasswordFault> hash_password(std::string_view secret,
     std::expected<std::string, PasswordFault> made =
         row->method == Method::crypt ? make_crypt_hash(secret, row->crypt_prefix, row->crypt_cost)
         : row->method == Method::argon2 ? make_argon2_hash(secret, row->name == "ARGON2ID")
+        : row->method == Method::scram  ? make_scram(secret, *row)
                                         : make_digest(secret, *row);
     if (!made) return std::unexpected(made.error());
     return prefix + *made;

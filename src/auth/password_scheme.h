@@ -12,6 +12,7 @@
 
 #include "auth/crypt_hash.h"
 #include "auth/password_fault.h"
+#include "auth/scram.h"
 #include "base/wipe.h"
 
 namespace restante {
@@ -28,13 +29,16 @@ struct PasswordScheme;  // a row of the table in password_scheme.cc
 class StoredPassword {
 public:
     /// Methods that cost alike share a number; below families.
-    static constexpr std::size_t families = 4 + crypt_methods;
+    static constexpr std::size_t families = 5 + crypt_methods;
 
     static std::expected<StoredPassword, PasswordFault> parse(std::string_view stored);
     /// parse() of a text that has passed it before, without examining its hash again; it has no
     /// family().
     static StoredPassword recall(std::string_view stored);
 
+    /// KiB that verify() takes beside a few (Argon2, scrypt, yescrypt), at most
+    /// hash_memory_kib_max.
+    std::uint64_t memory_kib() const;
     /// In microseconds, so no work for a helper: PLAIN and one pass of a digest.
     bool is_cheap() const;
     /// A payload that starts with `*` or `!`, as passwd(5) disables accounts: matches nothing.
@@ -47,6 +51,8 @@ public:
     std::expected<bool, PasswordFault> verify(std::string_view secret) const;
     /// The secret itself, where the scheme keeps it (APOP needs it).
     std::optional<Secret> plain_secret() const;
+    /// What SCRAM needs, where the scheme is that of `algorithm`.
+    std::optional<ScramKeys> scram_keys(DigestAlgorithm algorithm) const;
 
 private:
     enum class Encoding : std::uint8_t { native, base64, hex };

@@ -109,6 +109,13 @@ bool VerificationCache::holds(const Tag& tag, Instant now) const {
     });
 }
 
+bool VerificationCache::held(const Tag& tag) const {
+    return std::ranges::any_of(entries_of(tag), [&tag](Entry& entry) {
+        const std::uint64_t expires = read(entry.expires);
+        return expires != 0 && entry.is_of(tag, expires);
+    });
+}
+
 void VerificationCache::remember(const Tag& tag, Instant now) {
     const auto expires = static_cast<std::uint64_t>((now + ttl_).time_since_epoch().count());
     const std::span<Entry, verification_cache_ways> entries = entries_of(tag);

@@ -52,6 +52,9 @@ public:
 
     Tag tag_of(const Login& login) const;
     bool holds(const Tag& tag, Instant now) const;
+    /// It was verified once, if longer ago than `ttl`, and has not been replaced since. Not to be
+    /// believed any more; but who comes with it is hardly guessing.
+    bool held(const Tag& tag) const;
     /// `tag` was verified at `now`.
     void remember(const Tag& tag, Instant now);
     /// False: RLIMIT_MEMLOCK does not allow it; the pages may be swapped out.

@@ -23,14 +23,17 @@ void add_demo_command(CLI::App& app, int& exit_code) {
         "demo",
         "Serve sample mail from a temporary maildrop, to try restante without configuring it\n\n"
         "Examples:\n"
-        "  restante demo                           on 127.0.0.1:1110; prints a password and what "
-        "to type\n"
-        "  restante demo --port 2110\n");
-    const auto port = std::make_shared<std::uint16_t>(1110);
-    command->add_option("--port", *port, "The port on 127.0.0.1")
+        "  restante demo                           on 127.0.0.1:1110, TLS on 1995; prints a "
+        "password and what to type\n"
+        "  restante demo --port 2110 --tls-port 2995\n");
+    const auto ports = std::make_shared<DemoPorts>();
+    command->add_option("--port", ports->pop3, "The port on 127.0.0.1, with STLS")
         ->capture_default_str()
         ->check(CLI::Range(1, 65535));
-    command->callback([port, &exit_code] { exit_code = demo(*port); });
+    command->add_option("--tls-port", ports->pop3s, "The port with TLS from the first octet")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 65535));
+    command->callback([ports, &exit_code] { exit_code = demo(*ports); });
 }
 
 void add_serve_command(CLI::App& app, int& exit_code) {
@@ -67,6 +70,20 @@ void add_config_command(CLI::App& app, int& exit_code) {
     const auto all = std::make_shared<bool>(false);
     command->add_flag("--all", *all, "Every key, with its meaning");
     command->callback([path, all, &exit_code] { exit_code = show_config(*path, *all); });
+}
+
+void add_doctor_command(CLI::App& app, int& exit_code) {
+    CLI::App* command = app.add_subcommand(
+        "doctor",
+        "Say what would keep a server from serving well or safely, and the cure\n\n"
+        "Examples:\n"
+        "  sudo restante doctor                    as root: all that a start as root does\n"
+        "  sudo -u vmail restante doctor           as the service's user\n"
+        "  restante doctor --json\n");
+    const auto path = add_config_option(*command);
+    const auto json = std::make_shared<bool>(false);
+    command->add_flag("--json", *json, "as a JSON array");
+    command->callback([path, json, &exit_code] { exit_code = doctor(*path, *json); });
 }
 
 constexpr const char* passwd_description =
@@ -156,6 +173,7 @@ void add_commands(CLI::App& app, int& exit_code) {
     add_serve_command(app, exit_code);
     add_check_config_command(app, exit_code);
     add_config_command(app, exit_code);
+    add_doctor_command(app, exit_code);
     add_passwd_command(app, exit_code);
     add_hash_command(app, exit_code);
     add_version_command(app, exit_code);

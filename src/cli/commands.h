@@ -19,11 +19,21 @@ inline constexpr int exit_no_server = 3;
 /// Serves the mail of the configuration file at `path` until SIGTERM or SIGINT.
 int serve(const std::string& path);
 
-/// Serves sample mail on 127.0.0.1:`port` until SIGTERM or SIGINT.
-int demo(std::uint16_t port);
+/// On 127.0.0.1.
+struct DemoPorts {
+    std::uint16_t pop3 = 1110;
+    std::uint16_t pop3s = 1995;
+};
+
+/// Serves sample mail until SIGTERM or SIGINT.
+int demo(DemoPorts ports);
 
 /// Prints every mistake in the configuration file at `path`.
 int check_config(const std::string& path);
+
+/// Says what of a server's protection is in force on this machine, and how to get the rest; as a
+/// JSON array with `json`. exit_failed where a server would not start or serve nobody.
+int doctor(const std::string& path, bool json);
 
 /// Prints what the configuration file at `path` changes from the defaults; with `all`, every key.
 int show_config(const std::string& path, bool all);

@@ -15,6 +15,7 @@
 #include "auth/password_scheme.h"
 #include "cli/commands.h"
 #include "cli/sample_mail.h"
+#include "net/tls_self_signed.h"
 #include "server/config.h"
 #include "server/privileges.h"
 #include "server/server.h"
@@ -81,40 +82,71 @@ void fill(const std::filesystem::path& folder, const std::string& password) {
         hash_password(password, default_password_scheme);
     if (!hash) throw std::runtime_error(describe(hash.error()));
     write_file(folder / "users", "demo:" + *hash + "\n");
+    const std::expected<SelfSigned, std::string> pair = make_self_signed();
+    if (!pair) throw std::runtime_error(pair.error());
+    write_file(folder / "certificate.pem", pair->certificate);
+    write_file(folder / "key.pem", pair->key);
 }
 
-Config demo_config(const std::filesystem::path& folder, const SocketAddress& address) {
+struct DemoAddresses {
+    SocketAddress pop3;   ///< with STLS
+    SocketAddress pop3s;  ///< TLS from the first octet
+};
+
+std::expected<DemoAddresses, std::string> addresses_of(DemoPorts ports) {
+    const auto on_loopback = [](std::uint16_t port) {
+        return SocketAddress::parse(fmt::format("127.0.0.1:{}", port));
+    };
+    const std::expected<SocketAddress, std::string> pop3 = on_loopback(ports.pop3);
+    if (!pop3) return std::unexpected(pop3.error());
+    const std::expected<SocketAddress, std::string> pop3s = on_loopback(ports.pop3s);
+    if (!pop3s) return std::unexpected(pop3s.error());
+    return DemoAddresses{*pop3, *pop3s};
+}
+
+Config demo_config(const std::filesystem::path& folder, const DemoAddresses& addresses) {
     Config config;
     config.hostname = "localhost";
-    config.listeners.push_back({.name = "demo", .addresses = {address}});
+    config.listeners.push_back(
+        {.name = "demo", .addresses = {addresses.pop3}, .tls = TlsMode::starttls});
+    config.listeners.push_back(
+        {.name = "demo-tls", .addresses = {addresses.pop3s}, .tls = TlsMode::required});
+    config.tls.emplace();
+    config.tls->settings.pairs.push_back(
+        {.certificate = folder / "certificate.pem", .key = folder / "key.pem", .ocsp = {}});
     config.storage.maildir = folder / "mail" / "{user}";
     config.storage.user = "nobody";
     config.auth.allow_cleartext = true;  // on the loopback interface only
     config.auth.backend = {.name = "demo", .path = folder / "users"};
     config.limits.connections = 1000;
+    config.runtime.confine = false;  // its folder in /tmp is removed at the end
     return config;
 }
 
-void print_welcome(const SocketAddress& address, const std::filesystem::path& folder,
+void print_welcome(const DemoAddresses& addresses, const std::filesystem::path& folder,
                    const std::string& password) {
-    const std::string url = fmt::format("pop3://{}/", address.text());
+    const std::string pop3 = fmt::format("pop3://{}/", addresses.pop3.text());
+    const std::string pop3s = fmt::format("pop3s://{}/", addresses.pop3s.text());
+    const std::string curl = fmt::format("curl --user demo:{}", password);
     std::printf(
         "restante demo: %zu real messages for user demo, password %s, on %s\n"
-        "(mail and users in %s, removed at the end)\n\n"
+        "and, with TLS, on %s\n"
+        "(mail, users and certificate in %s, removed at the end)\n\n"
         "Try:\n"
-        "  curl --user demo:%s %s      # list the messages\n"
-        "  curl --user demo:%s %s1     # fetch the first\n\n"
+        "  %s %s      # list the messages\n"
+        "  %s %s1     # fetch the first\n"
+        "  %s --cacert %s/certificate.pem %s1\n\n"
         "Ctrl-C ends it.\n\n",
-        sample_mail().size(), password.c_str(), address.text().c_str(), folder.c_str(),
-        password.c_str(), url.c_str(), password.c_str(), url.c_str());
+        sample_mail().size(), password.c_str(), addresses.pop3.text().c_str(),
+        addresses.pop3s.text().c_str(), folder.c_str(), curl.c_str(), pop3.c_str(), curl.c_str(),
+        pop3.c_str(), curl.c_str(), folder.c_str(), pop3s.c_str());
     std::fflush(stdout);
 }
 
-int serve_samples(std::uint16_t port) {
-    const std::expected<SocketAddress, std::string> address =
-        SocketAddress::parse(fmt::format("127.0.0.1:{}", port));
-    if (!address) {
-        std::fprintf(stderr, "restante demo: %s\n", address.error().c_str());
+int serve_samples(DemoPorts ports) {
+    const std::expected<DemoAddresses, std::string> addresses = addresses_of(ports);
+    if (!addresses) {
+        std::fprintf(stderr, "restante demo: %s\n", addresses.error().c_str());
         return exit_usage;
     }
     // First, so that everything it makes belongs to whom it serves as.
@@ -126,8 +158,8 @@ int serve_samples(std::uint16_t port) {
     const std::string password = random_password();
     fill(folder.path(), password);
     const std::expected<void, std::string> served =
-        run_server(demo_config(folder.path(), *address),
-                   [&] { print_welcome(*address, folder.path(), password); });
+        run_server(demo_config(folder.path(), *addresses),
+                   [&] { print_welcome(*addresses, folder.path(), password); });
     if (!served) {
         std::fprintf(stderr, "restante demo: %s\n", served.error().c_str());
         return exit_failed;
@@ -137,9 +169,9 @@ int serve_samples(std::uint16_t port) {
 
 }  // namespace
 
-int demo(std::uint16_t port) {
+int demo(DemoPorts ports) {
     try {
-        return serve_samples(port);
+        return serve_samples(ports);
     } catch (const std::exception& cause) {  // of the file system library
         std::fprintf(stderr, "restante demo: %s\n", cause.what());
         return exit_failed;

@@ -12,6 +12,7 @@
 #include "auth/password_scheme.h"
 #include "auth/user_name.h"
 #include "cli/commands.h"
+#include "cli/json_text.h"
 #include "cli/passwd_edit.h"
 #include "cli/password_input.h"
 #include "server/config.h"
@@ -108,21 +109,6 @@ int verify_user(const Target& target, const std::string& user) {
     }
     std::puts("the password is right");
     return exit_ok;
-}
-
-std::string json_string(std::string_view text) {
-    std::string quoted = "\"";
-    for (const char octet : text) {
-        if (octet == '"' || octet == '\\') quoted += '\\';
-        if (static_cast<unsigned char>(octet) >= 0x20) {
-            quoted += octet;
-            continue;
-        }
-        char escaped[8];
-        std::snprintf(escaped, sizeof(escaped), "\\u%04x", static_cast<unsigned>(octet));
-        quoted += escaped;
-    }
-    return quoted + '"';
 }
 
 std::string_view scheme_of(const PasswdEntry& entry) {

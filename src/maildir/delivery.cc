@@ -29,7 +29,8 @@ public:
 
     Task<Result<void>> deliver(MessageSource& source, pop3::BodyLines body,
                                WireSink& sink) override {
-        MessageSender sender(ring_, buffers_, plan_, source, sink);
+        const DeliveryPlan copying;
+        MessageSender sender(ring_, buffers_, sink.sends_plain() ? plan_ : copying, source, sink);
         Result<void> sent;
         if (body.is_all()) {
             sent = co_await sender.send();

@@ -18,6 +18,9 @@ namespace restante {
 class WireSink {
 public:
     virtual ~WireSink() = default;
+    /// False: what is sent is encrypted on its way, so only written octets can be. send_file() and
+    /// send_memory() are then not called.
+    virtual bool sends_plain() const { return true; }
     /// Room at the end of what is not sent yet; BufferPool::buffer_octets of it after a flush().
     virtual std::span<char> room() = 0;
     /// The first `octets` of room() were filled.

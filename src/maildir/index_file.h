@@ -20,6 +20,8 @@
 #include "base/clock.h"
 #include "maildir/file_table.h"
 #include "maildir/message_file.h"
+#include "pop3/deletion_marks.h"
+#include "pop3/listing.h"
 #include "pop3/message_meter.h"
 #include "pop3/types.h"
 
@@ -116,6 +118,9 @@ public:
         std::string_view unique_id;
     };
     Listed listed(std::uint32_t at) const;
+    /// As Maildrop::list() has it: straight from the records.
+    std::uint32_t list(pop3::Listing listing, std::uint32_t first, const pop3::DeletionMarks& marks,
+                       pop3::ListingWriter& lines) const;
     pop3::MessageMeasure measure(std::uint32_t at) const;
 
     IndexTrust trust() const;

@@ -37,28 +37,30 @@ Task<Result<MessageSource*>> MaildirMaildrop::open_message(std::uint32_t index) 
             Error{ErrorKind::refused, 0, "message could not be read at login"});
     }
     if (changed_.contains(index)) co_return std::unexpected(not_as_indexed);
-    Result<OpenFile> file = co_await open_file(message.folder, message.name);
+    const std::string path = path_in_maildrop(message.folder, message.name);
+    FileStatus status;
+    const std::int64_t opened =
+        co_await perform(context_.ring, Request::open_file(directory_.get(), path.c_str(), status));
+    Result<OpenFile> file = file_of(opened, status);
     if (!file && file.error().system_errno == ENOENT) file = co_await open_renamed(message);
     if (!file) co_return std::unexpected(file.error());
     if (file->status.inode != message.inode || file->status.octets != message.stored_octets) {
         co_await note_changed(index);
         co_return std::unexpected(not_as_indexed);
     }
-    source_.emplace(std::move(file->handle), file->status.modified, *index_, index);
+    const WallTime modified = file->status.modified;
+    source_.emplace(std::move(file->handle), modified, index_->measure(index),
+                    modified == message.modified);
     MessageSource* source = &*source_;
     co_return source;
 }
 
-Task<Result<MaildirMaildrop::OpenFile>> MaildirMaildrop::open_file(Folder folder,
-                                                                   std::string_view name) {
-    const std::string path = path_in_maildrop(folder, name);
-    OpenFile file;
-    const std::int64_t opened = co_await perform(
-        context_.ring, Request::open_file(directory_.get(), path.c_str(), file.status));
+/// What a Request::open_file came to.
+Result<MaildirMaildrop::OpenFile> MaildirMaildrop::file_of(std::int64_t opened,
+                                                           const FileStatus& status) const {
     if (opened < 0)
-        co_return std::unexpected(error_of_errno(static_cast<int>(-opened), "open message"));
-    file.handle = Handle(context_.ring, static_cast<int>(opened));
-    co_return file;
+        return std::unexpected(error_of_errno(static_cast<int>(-opened), "open message"));
+    return OpenFile{Handle(context_.ring, static_cast<int>(opened)), status};
 }
 
 /// Another program has renamed it (other flags, new/ to cur/) or removed it. It is looked for in
@@ -94,7 +96,11 @@ Task<Result<MaildirMaildrop::OpenFile>> MaildirMaildrop::open_one_of(
     std::span<const ScannedFile> files, std::uint64_t inode) {
     Error error = gone;
     for (const ScannedFile& listed : files) {
-        Result<OpenFile> file = co_await open_file(listed.folder, listed.name);
+        const std::string path = path_in_maildrop(listed.folder, listed.name);
+        FileStatus status;
+        const std::int64_t opened = co_await perform(
+            context_.ring, Request::open_file(directory_.get(), path.c_str(), status));
+        Result<OpenFile> file = file_of(opened, status);
         if (file && file->status.inode == inode) co_return file;
         if (!file) error = file.error();
     }

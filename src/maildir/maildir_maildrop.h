@@ -10,34 +10,13 @@
 #include <string_view>
 #include <vector>
 
+#include "maildir/file_source.h"
 #include "maildir/index_file.h"
 #include "maildir/maildir_context.h"
 #include "maildir/scan.h"
 #include "maildir/store.h"
-#include "ring/file_types.h"
 
 namespace restante {
-
-/// The open message: one file.
-class FileSource final : public MessageSource {
-public:
-    /// `index` outlives it.
-    FileSource(Handle file, WallTime modified, const MaildropIndex& index, std::uint32_t message)
-        : file_(std::move(file)), modified_(modified), index_(index), message_(message) {}
-    pop3::MessageMeasure measure() const override { return index_.measure(message_); }
-    bool is_as_measured() const override { return modified_ == index_.message(message_).modified; }
-    WallTime modified() const override { return modified_; }
-    Request read(std::uint64_t offset, std::span<char> target) override {
-        return Request::read(file_.get(), target, offset);
-    }
-    std::optional<int> file() const override { return file_.get(); }
-
-private:
-    Handle file_;
-    const WallTime modified_;
-    const MaildropIndex& index_;
-    const std::uint32_t message_;
-};
 
 class MaildirMaildrop final : public Maildrop {
 public:
@@ -57,6 +36,10 @@ public:
     MessageFacts message(std::uint32_t index) const override {
         const MaildropIndex::Listed listed = index_->listed(index);
         return {listed.octets, listed.unique_id};
+    }
+    std::uint32_t list(pop3::Listing listing, std::uint32_t first, const pop3::DeletionMarks& marks,
+                       pop3::ListingWriter& lines) const override {
+        return index_->list(listing, first, marks, lines);
     }
     Task<Result<MessageSource*>> open_message(std::uint32_t index) override;
     void close_message() override { source_.reset(); }
@@ -85,7 +68,7 @@ private:
         FileStatus status;
     };
 
-    Task<Result<OpenFile>> open_file(Folder folder, std::string_view name);
+    Result<OpenFile> file_of(std::int64_t opened, const FileStatus& status) const;
     Task<Result<OpenFile>> open_renamed(IndexedMessage message);
     Task<Result<OpenFile>> open_one_of(std::span<const ScannedFile> files, std::uint64_t inode);
     Task<Result<void>> scan_again();

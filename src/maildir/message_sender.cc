@@ -8,15 +8,15 @@
 namespace restante {
 namespace {
 
-/// Octets read at a time: stuffed they fit into one empty sink, whatever they are.
-constexpr std::size_t chunk_octets = BufferPool::buffer_octets / 2;
+/// The kernel reads no less than this from a disk.
+constexpr std::uint64_t page_octets = 4096;
+/// Octets read at a time: stuffed they fit into one sink, whatever they are, behind a status line.
+constexpr std::size_t chunk_octets = BufferPool::buffer_octets / 2 - page_octets;
 /// Octets mapped at a time.
 constexpr std::uint64_t mapped_octets_max = 1024 * 1024;
 /// Octets sent at a time: each has a deadline of its own, so that a slow client is not a stalled
 /// one.
 constexpr std::uint64_t sent_octets_max = 256 * 1024;
-/// The kernel reads no less than this from a disk.
-constexpr std::uint64_t page_octets = 4096;
 
 constexpr Error changed_underneath{ErrorKind::exhausted, 0, "message changed while it was sent"};
 
@@ -26,66 +26,84 @@ bool goes_as_stored(const pop3::MessageMeasure& measure) {
            measure.stuffed_dots <= pop3::stuffed_dots_recorded_max;
 }
 
+/// What a read of `wanted` octets that the message must have came to.
+Result<void> all_read(std::int64_t got, std::size_t wanted) {
+    if (got < 0) return std::unexpected(error_of_errno(static_cast<int>(-got), "read message"));
+    if (static_cast<std::size_t>(got) != wanted) return std::unexpected(changed_underneath);
+    return {};
+}
+
 }  // namespace
 
 Task<Result<void>> MessageSender::send() {
-    const pop3::MessageMeasure measure = source_.measure();
-    Result<void> sent;
-    if (source_.is_as_measured() && goes_as_stored(measure)) {
-        sent = co_await send_as_stored(measure);
-    } else {
-        sent = co_await convert(measure);
-    }
-    co_return sent;
+    return source_.is_as_measured() && goes_as_stored(measure_) ? send_as_stored() : convert();
 }
 
 /// In rows, each up to a '.' that has to be doubled.
-Task<Result<void>> MessageSender::send_as_stored(pop3::MessageMeasure measure) {
-    std::uint64_t first = 0;
-    for (std::size_t dot = 0; dot < measure.stuffed_dots; ++dot) {
-        const std::uint64_t after = measure.stuffed_dot_at[dot];
-        Result<void> sent = co_await send_row(first, after);
-        if (sent) sent = co_await write(".");
-        if (!sent) co_return sent;
-        first = after;
+Task<Result<void>> MessageSender::send_as_stored() {
+    std::size_t dot = 0;
+    for (std::uint64_t first = 0; first < measure_.stored_octets;) {
+        const bool is_last_row = dot == measure_.stuffed_dots;
+        const std::uint64_t after =
+            is_last_row ? measure_.stored_octets : measure_.stuffed_dot_at[dot];
+        if (first < after) {
+            const Result<std::uint64_t> done = co_await send_some(first, after - first);
+            if (!done) co_return std::unexpected(done.error());
+            first += *done;
+        }
+        if (first < after || is_last_row) continue;
+        ++dot;
+        Result<void> doubled;
+        if (!sink_.write(".")) doubled = co_await flush_and_write(".");
+        if (!doubled) co_return doubled;
     }
-    Result<void> sent = co_await send_row(first, measure.stored_octets);
-    if (sent) sent = co_await check_unchanged(measure);
-    if (sent) sent = co_await write(pop3::termination);
-    co_return sent;
+    Result<void> ended;
+    if (needs_check() || measure_.stuffed_dots > 0) ended = co_await check_unchanged();
+    if (ended && !sink_.write(pop3::termination))
+        ended = co_await flush_and_write(pop3::termination);
+    co_return ended;
 }
 
-Task<Result<void>> MessageSender::send_row(std::uint64_t first, std::uint64_t after) {
-    while (first < after) {
-        const std::uint64_t left = after - first;
-        Result<std::uint64_t> done = 0;
-        if (is_mapped(left)) {
-            done = co_await send_mapped(first, left);
-        } else if (is_in_memory_ && left >= plan_.send_file_from && source_.file()) {
-            const std::uint64_t asked = std::min(left, sent_octets_max);
-            done = co_await sink_.send_file({*source_.file(), first, asked}, plan_.sending);
-            is_in_memory_ = done && *done == asked;
-        } else {
-            done = co_await read_into_sink(first, left);
-        }
-        if (!done) co_return std::unexpected(done.error());
-        first += *done;
+/// The beginning of a row: octets that were sent, or that the sink has.
+Task<Result<std::uint64_t>> MessageSender::send_some(std::uint64_t first, std::uint64_t octets) {
+    Result<std::uint64_t> done = 0;
+    if (is_mapped(octets)) {
+        done = co_await send_mapped(first, octets);
+        co_return done;
     }
-    co_return Result<void>();
+    if (is_in_memory_ && octets >= plan_.send_file_from && source_.file()) {
+        const std::uint64_t asked = std::min(octets, sent_octets_max);
+        done = co_await sink_.send_file({*source_.file(), first, asked}, plan_.sending);
+        is_in_memory_ = done && *done == asked;
+        co_return done;
+    }
+    if (sink_.room().size() < std::min<std::uint64_t>(octets, chunk_octets)) {
+        const Result<void> flushed = co_await sink_.flush();
+        if (!flushed) co_return std::unexpected(flushed.error());
+    }
+    const std::size_t wanted = std::min<std::uint64_t>(octets, sink_.room().size());
+    const std::int64_t got =
+        co_await perform(ring_, source_.read(first, sink_.room().first(wanted)));
+    const Result<void> read = all_read(got, wanted);
+    if (!read) co_return std::unexpected(read.error());
+    sink_.wrote(wanted);
+    co_return wanted;
 }
 
 /// What is sent without being looked at, or in several pieces, may be written to meanwhile; cut off
 /// within a page, a mapping has zeros there and no signal tells. The file's time does.
-Task<Result<void>> MessageSender::check_unchanged(pop3::MessageMeasure measure) {
-    const std::uint64_t octets = measure.stored_octets;
-    const bool is_read_at_once =
-        octets <= chunk_octets && octets < plan_.send_file_from && octets < plan_.map_from;
-    if (is_read_at_once || !source_.file()) co_return Result<void>();
+bool MessageSender::needs_check() const {
+    const std::uint64_t octets = measure_.stored_octets;
+    return octets > chunk_octets || octets >= plan_.send_file_from || octets >= plan_.map_from;
+}
+
+Task<Result<void>> MessageSender::check_unchanged() {
+    if (!source_.file()) co_return Result<void>();
     FileStatus now;
     const std::int64_t known = co_await perform(ring_, Request::status(*source_.file(), now));
     if (known < 0)
         co_return std::unexpected(error_of_errno(static_cast<int>(-known), "look at message"));
-    if (now.modified != source_.modified() || now.octets != octets)
+    if (now.modified != source_.modified() || now.octets != measure_.stored_octets)
         co_return std::unexpected(changed_underneath);
     co_return Result<void>();
 }
@@ -99,61 +117,52 @@ Task<Result<std::uint64_t>> MessageSender::send_mapped(std::uint64_t offset, std
     co_return mapped;
 }
 
-Task<Result<std::uint64_t>> MessageSender::read_into_sink(std::uint64_t offset,
-                                                          std::uint64_t octets) {
-    if (sink_.room().size() < std::min<std::uint64_t>(octets, chunk_octets)) {
-        const Result<void> flushed = co_await sink_.flush();
-        if (!flushed) co_return std::unexpected(flushed.error());
-    }
-    const std::size_t wanted = std::min<std::uint64_t>(octets, sink_.room().size());
-    const Result<void> read = co_await read_exactly(offset, sink_.room().first(wanted));
-    if (!read) co_return std::unexpected(read.error());
-    sink_.wrote(wanted);
-    co_return wanted;
-}
-
 /// Everything passes the stuffer, which counts: a message that was overwritten in place is not
 /// ended as if it were the one that LIST told of.
-Task<Result<void>> MessageSender::convert(pop3::MessageMeasure measure) {
+Task<Result<void>> MessageSender::convert() {
     Buffer chunk;
     Mapping mapping;
     pop3::ByteStuffer stuffer;
-    for (std::uint64_t offset = 0; offset < measure.stored_octets;) {
-        const std::uint64_t left = measure.stored_octets - offset;
+    for (std::uint64_t offset = 0; offset < measure_.stored_octets;) {
+        const std::uint64_t left = measure_.stored_octets - offset;
         std::uint64_t got = 0;
-        if (is_mapped(measure.stored_octets)) got = co_await map(mapping, offset, left);
+        if (is_mapped(measure_.stored_octets)) got = co_await map(mapping, offset, left);
         std::span<const char> octets = mapping.octets();
         if (got == 0) {
             if (!chunk.is_held()) chunk = buffers_.acquire();
             got = std::min<std::uint64_t>(left, chunk_octets);
-            octets = chunk.octets().first(got);
-            const Result<void> read = co_await read_exactly(offset, chunk.octets().first(got));
+            const std::span<char> target = chunk.octets().first(got);
+            const std::int64_t done = co_await perform(ring_, source_.read(offset, target));
+            const Result<void> read = all_read(done, got);
             if (!read) co_return read;
+            octets = target;
         }
-        const Result<void> stuffed = co_await stuff(stuffer, octets);
+        Result<void> stuffed;
+        if (!stuff_at_once(stuffer, octets)) stuffed = co_await stuff(stuffer, octets);
         if (!stuffed) co_return stuffed;
         if (!mapping.is_intact()) co_return std::unexpected(changed_underneath);
         offset += got;
     }
-    if (stuffer.octets() != measure.octets) co_return std::unexpected(changed_underneath);
-    Result<void> ended = co_await check_unchanged(measure);
+    if (stuffer.octets() != measure_.octets) co_return std::unexpected(changed_underneath);
+    Result<void> ended;
+    if (needs_check()) ended = co_await check_unchanged();
     if (ended) ended = co_await end(stuffer);
     co_return ended;
 }
 
 Task<Result<void>> MessageSender::send_top(pop3::BodyLines body) {
-    const pop3::MessageMeasure measure = source_.measure();
     const Buffer chunk = buffers_.acquire();
     pop3::HeadCutter cutter(body);
     pop3::ByteStuffer stuffer;
-    for (std::uint64_t offset = 0; offset < measure.stored_octets && !cutter.done();) {
+    for (std::uint64_t offset = 0; offset < measure_.stored_octets && !cutter.done();) {
         // The headers, then a page at a time: what is not sent is not read from the disk.
-        std::uint64_t after = measure.header_octets;
+        std::uint64_t after = measure_.header_octets;
         if (offset >= after) after = (offset / page_octets + 1) * page_octets;
         const std::size_t wanted =
-            std::min<std::uint64_t>(std::min(after, measure.stored_octets) - offset, chunk_octets);
+            std::min<std::uint64_t>(std::min(after, measure_.stored_octets) - offset, chunk_octets);
         const std::span<char> piece = chunk.octets().first(wanted);
-        Result<void> done = co_await read_exactly(offset, piece);
+        const std::int64_t got = co_await perform(ring_, source_.read(offset, piece));
+        Result<void> done = all_read(got, wanted);
         if (done) done = co_await stuff(stuffer, piece.first(cutter.feed(piece)));
         if (!done) co_return done;
         offset += wanted;
@@ -172,6 +181,14 @@ Task<std::uint64_t> MessageSender::map(Mapping& mapping, std::uint64_t offset,
     co_return static_cast<std::uint64_t>(std::max<std::int64_t>(mapped, 0));
 }
 
+/// False, and nothing is done, where the sink has no room for whatever becomes of `octets`.
+bool MessageSender::stuff_at_once(pop3::ByteStuffer& stuffer, std::span<const char> octets) {
+    const std::span<char> room = sink_.room();
+    if (room.size() < 2 * octets.size()) return false;
+    sink_.wrote(stuffer.feed(octets, room));
+    return true;
+}
+
 Task<Result<void>> MessageSender::stuff(pop3::ByteStuffer& stuffer, std::span<const char> octets) {
     while (!octets.empty()) {
         const std::size_t wanted = std::min(octets.size(), chunk_octets);
@@ -187,24 +204,17 @@ Task<Result<void>> MessageSender::stuff(pop3::ByteStuffer& stuffer, std::span<co
 
 Task<Result<void>> MessageSender::end(const pop3::ByteStuffer& stuffer) {
     char text[pop3::ByteStuffer::finish_octets_max];
-    const std::size_t octets = stuffer.finish(text);
-    const Result<void> written = co_await write({text, octets});
+    const std::string_view last(text, stuffer.finish(text));
+    Result<void> written;
+    if (!sink_.write(last)) written = co_await flush_and_write(last);
     co_return written;
 }
 
-Task<Result<void>> MessageSender::write(std::string_view text) {
-    if (sink_.write(text)) co_return Result<void>();
+/// Where there was no room for it.
+Task<Result<void>> MessageSender::flush_and_write(std::string_view text) {
     const Result<void> flushed = co_await sink_.flush();
     if (flushed) ASSERT(sink_.write(text));
     co_return flushed;
-}
-
-Task<Result<void>> MessageSender::read_exactly(std::uint64_t offset, std::span<char> target) {
-    const std::int64_t got = co_await perform(ring_, source_.read(offset, target));
-    if (got < 0) co_return std::unexpected(error_of_errno(static_cast<int>(-got), "read message"));
-    if (static_cast<std::size_t>(got) != target.size())
-        co_return std::unexpected(changed_underneath);
-    co_return Result<void>();
 }
 
 }  // namespace restante

@@ -35,7 +35,12 @@ class MessageSender {
 public:
     MessageSender(Ring& ring, BufferPool& buffers, const DeliveryPlan& plan, MessageSource& source,
                   WireSink& sink)
-        : ring_(ring), buffers_(buffers), plan_(plan), source_(source), sink_(sink) {}
+        : ring_(ring),
+          buffers_(buffers),
+          plan_(plan),
+          source_(source),
+          measure_(source.measure()),
+          sink_(sink) {}
 
     /// All of it, and the termination; errors as Delivery::deliver() has them.
     Task<Result<void>> send();
@@ -43,17 +48,18 @@ public:
     Task<Result<void>> send_top(pop3::BodyLines body);
 
 private:
-    Task<Result<void>> send_as_stored(pop3::MessageMeasure measure);
-    Task<Result<void>> send_row(std::uint64_t first, std::uint64_t after);
-    Task<Result<void>> check_unchanged(pop3::MessageMeasure measure);
+    // What every message needs is done without a Task of its own: each costs a frame.
+    Task<Result<void>> send_as_stored();
+    Task<Result<std::uint64_t>> send_some(std::uint64_t first, std::uint64_t octets);
+    bool needs_check() const;
+    Task<Result<void>> check_unchanged();
     Task<Result<std::uint64_t>> send_mapped(std::uint64_t offset, std::uint64_t octets);
-    Task<Result<std::uint64_t>> read_into_sink(std::uint64_t offset, std::uint64_t octets);
-    Task<Result<void>> convert(pop3::MessageMeasure measure);
+    Task<Result<void>> convert();
     Task<std::uint64_t> map(Mapping& mapping, std::uint64_t offset, std::uint64_t octets);
+    bool stuff_at_once(pop3::ByteStuffer& stuffer, std::span<const char> octets);
     Task<Result<void>> stuff(pop3::ByteStuffer& stuffer, std::span<const char> octets);
     Task<Result<void>> end(const pop3::ByteStuffer& stuffer);
-    Task<Result<void>> write(std::string_view text);
-    Task<Result<void>> read_exactly(std::uint64_t offset, std::span<char> target);
+    Task<Result<void>> flush_and_write(std::string_view text);
     bool is_mapped(std::uint64_t octets) const {
         return octets >= plan_.map_from && is_in_memory_ && source_.file().has_value();
     }
@@ -62,6 +68,7 @@ private:
     BufferPool& buffers_;
     const DeliveryPlan& plan_;
     MessageSource& source_;
+    const pop3::MessageMeasure& measure_;
     WireSink& sink_;
     /// Until a part of it was not: what follows may be on its way from the disk (read-ahead), and
     /// sendfile and page faults would wait for it.

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "pop3/deletion_marks.h"
+#include "pop3/listing.h"
 #include "pop3/message_meter.h"
 #include "pop3/types.h"
 #include "ring/operation.h"
@@ -36,7 +37,7 @@ class MessageSource {
 public:
     virtual ~MessageSource() = default;
     /// What was learnt when it was read; its octets are what LIST said.
-    virtual pop3::MessageMeasure measure() const = 0;
+    virtual const pop3::MessageMeasure& measure() const = 0;
     /// It has not been written to since then: its octets need not be counted again.
     virtual bool is_as_measured() const = 0;
     /// When it was last written to, as of its opening.
@@ -63,6 +64,11 @@ public:
     virtual std::uint32_t count() const = 0;
     virtual pop3::Octets octets() const = 0;  ///< of all messages
     virtual MessageFacts message(std::uint32_t index) const = 0;
+    /// Lines of those that are not marked, from the message `first` on, as many as `lines` has room
+    /// for; its next message is `first`. Returns the first message that is not dealt with.
+    virtual std::uint32_t list(pop3::Listing listing, std::uint32_t first,
+                               const pop3::DeletionMarks& marks,
+                               pop3::ListingWriter& lines) const = 0;
     /// Opens it for reading; the source is the Maildrop's and valid until the next open_message(),
     /// close or commit(). Errors: not_found (removed by another program), refused, exhausted (out
     /// of descriptors, or not the file that was listed), broken.

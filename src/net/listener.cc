@@ -51,15 +51,13 @@ std::expected<Fd, std::string> bound_socket(const SocketAddress& address, bool s
     return socket;
 }
 
-// With SO_REUSEPORT alone a second server of the same user would quietly share the port. One that
-// listens refuses a socket without the option.
+}  // namespace
+
 std::expected<void, std::string> check_free(const SocketAddress& address) {
     std::expected<Fd, std::string> alone = bound_socket(address, false);
     if (!alone) return std::unexpected(alone.error());
     return {};
 }
-
-}  // namespace
 
 SocketAddress local_address(int socket) {
     SocketAddress address;

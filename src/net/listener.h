@@ -14,6 +14,11 @@ namespace restante {
 /// net.core.somaxconn.
 inline constexpr int accept_backlog = 4096;
 
+/// Whether make_listeners() would get `address`, without listening on it: with SO_REUSEPORT alone a
+/// second server of the same user would quietly share the port, but one that listens refuses a
+/// socket without the option.
+std::expected<void, std::string> check_free(const SocketAddress& address);
+
 /// `count` listening sockets on `address`, among which the kernel shares the connections
 /// (SO_REUSEPORT); accepted sockets inherit their options: no delay, keepalive, TCP_USER_TIMEOUT.
 /// Port 0 becomes a free one, the same for all. The error is a sentence for an operator.

@@ -1,16 +1,102 @@
 #include "net/stream.h"
 
+#include "net/tls_engine.h"
+
 namespace restante {
 
+Stream::Stream(Handle socket) : socket_(std::move(socket)) {}
+Stream::~Stream() = default;
+
+Task<Result<void>> Stream::secure(std::shared_ptr<const TlsContext> context, bool in_kernel,
+                                  Instant deadline) {
+    tls_ = std::make_unique<TlsEngine>(std::move(context));
+    if (in_kernel) tls_->use_kernel_tls(socket_.get());
+    for (;;) {
+        const TlsStatus status = tls_->handshake();
+        if (!tls_->outgoing().empty()) {
+            const std::int64_t sent = co_await send({}, false, deadline);
+            if (sent < 0) {
+                co_return std::unexpected(
+                    error_of_errno(static_cast<int>(-sent), "TLS handshake: send"));
+            }
+            forget_sent();
+        }
+        if (status == TlsStatus::ready) co_return Result<void>();
+        if (status == TlsStatus::wants_output) continue;
+        if (status != TlsStatus::wants_input) {
+            is_broken_ = true;
+            co_return std::unexpected(Error{ErrorKind::peer_closed, 0, "TLS handshake"});
+        }
+        const Received got = co_await receive(deadline);
+        if (got.result < 0) {
+            co_return std::unexpected(
+                error_of_errno(static_cast<int>(-got.result), "TLS handshake: receive"));
+        }
+        if (got.result == 0) tls_->feed_end();
+        feed(got.octets());
+    }
+}
+
+bool Stream::sends_plain() const { return tls_ == nullptr || tls_->is_kernel_tls_sending(); }
+
+void Stream::feed(std::span<const char> ciphertext) {
+    forget_sent();
+    if (tls_->feed(ciphertext) < ciphertext.size()) is_broken_ = true;
+}
+
+std::int64_t Stream::read(std::span<char> target) {
+    if (is_broken_) return -EPROTO;
+    const TlsRead read = tls_->read(target);
+    switch (read.status) {
+        case TlsStatus::ready: return static_cast<std::int64_t>(read.octets);
+        case TlsStatus::wants_input:
+        case TlsStatus::wants_output: return -EAGAIN;
+        case TlsStatus::closed:
+        case TlsStatus::truncated: return 0;
+        case TlsStatus::failed: break;
+    }
+    is_broken_ = true;
+    return -EPROTO;
+}
+
+bool Stream::has_input_pending() const {
+    return tls_ != nullptr &&
+           (is_broken_ || tls_->has_input_pending() || tls_->has_plaintext_pending());
+}
+
+/// Behind it may lie what TLS itself has to say (a key update), which leaves with the next octets.
+std::span<const char> Stream::encrypted(std::span<const char> source) {
+    forget_sent();
+    if (tls_->is_kernel_tls_sending()) return source;
+    if (!source.empty() && tls_->write(source) < source.size()) is_broken_ = true;
+    sealed_octets_ = static_cast<std::uint32_t>(tls_->outgoing().size());
+    return tls_->outgoing();
+}
+
+std::span<const char> Stream::sealed_last(std::span<const char> source) {
+    if (tls_ == nullptr) return source;
+    const std::span<const char> octets = encrypted(source);
+    if (tls_->is_kernel_tls_sending()) return octets;
+    tls_->close();
+    sealed_octets_ = static_cast<std::uint32_t>(tls_->outgoing().size());
+    return tls_->outgoing();
+}
+
+/// Only one operation is in flight, and it has ended: what was given to the kernel is sent, or the
+/// connection is lost.
+void Stream::forget_sent() {
+    if (sealed_octets_ > 0) tls_->consumed(sealed_octets_);
+    sealed_octets_ = 0;
+}
+
 Task<void> Stream::close_lingering() {
-    const std::int64_t ended = co_await perform(ring_, Request::shutdown(socket_.get()));
-    const Instant deadline = ring_.now() + linger_max;
+    const std::int64_t ended = co_await perform(ring(), Request::shutdown(socket_.get()));
+    const Instant deadline = ring().now() + linger_max;
     std::size_t left = ended == 0 ? linger_octets_max : 0;
-    char forgotten[512];
     while (left > 0) {
-        const std::int64_t got = co_await receive(forgotten, deadline);
-        if (got <= 0) break;
-        left -= std::min(left, static_cast<std::size_t>(got));
+        const Received got = co_await receive(deadline);
+        if (got.result <= 0) break;
+        left -= std::min(left, got.octets().size());
     }
     close();
 }

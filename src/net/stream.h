@@ -1,6 +1,7 @@
 #pragma once
-/// One connection's octets. TCP for now; TLS becomes a second kind behind the same calls.
+/// One connection's octets: TCP, and from secure() on TLS over it.
 
+#include <memory>
 #include <span>
 
 #include "base/result.h"
@@ -14,44 +15,85 @@ namespace restante {
 inline constexpr Duration linger_max = std::chrono::seconds(1);
 inline constexpr std::size_t linger_octets_max = 256 * 1024;
 
+class TlsContext;
+class TlsEngine;
+
 /// Owns the socket. One coroutine uses it: at most one operation is in flight.
 class Stream {
 public:
-    Stream(Ring& ring, Handle socket) : ring_(ring), socket_(std::move(socket)) {}
+    explicit Stream(Handle socket);
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+    ~Stream();
+
+    /// TLS from the next octet on: the handshake, as the server. With `in_kernel`, the kernel
+    /// encrypts what is sent, where it can. After an error the stream is only good for close();
+    /// tls()->failure() then says more, if it was TLS's.
+    Task<Result<void>> secure(std::shared_ptr<const TlsContext> context, bool in_kernel,
+                              Instant deadline);
+    /// nullptr before secure().
+    const TlsEngine* tls() const { return tls_.get(); }
+    /// TLS failed: what is asked for now comes to nothing.
+    bool is_broken() const { return is_broken_; }
+    /// Files and mappings can be sent as they are: no octet has to be encrypted here.
+    bool sends_plain() const;
+    /// With tls(): takes the ciphertext that came.
+    void feed(std::span<const char> ciphertext);
+    /// With tls(): octets of plaintext, now in `target`; 0 at the end; -EAGAIN: feed() more;
+    /// another -errno.
+    std::int64_t read(std::span<char> target);
+    /// read() may have octets already, without another feed().
+    bool has_input_pending() const;
+
+    // What is received is ciphertext where there is tls(); what is sent is not.
 
     /// Octets received, 0 at the end; -errno.
-    Completion receive(std::span<char> target, Instant deadline) {
-        return start(Request::receive(socket_.get(), target).until(deadline));
+    Reception receive(Instant deadline) {
+        return Reception(ring(), Request::receive(socket_.get()).until(deadline), &in_flight_,
+                         is_refused());
     }
     /// All of `source`, or -errno. `more`: it may wait for the next send.
     Completion send(std::span<const char> source, bool more, Instant deadline) {
-        return start(Request::send(socket_.get(), source, more).until(deadline));
+        return start(Request::send(socket_.get(), sealed(source), more).until(deadline));
     }
     /// Octets sent, see Request::send_file; what follows is held back for more. -errno.
+    /// Where sends_plain().
     Completion send_file(const FilePart& part, FileSending sending, Instant deadline) {
         return start(Request::send_file(socket_.get(), part, sending, true).until(deadline));
     }
-    /// All of `source`, from where it lies; -errno.
+    /// All of `source`, from where it lies; -errno. Where sends_plain().
     Completion send_zero_copy(std::span<const char> source, Instant deadline) {
         return start(Request::send_zero_copy(socket_.get(), source).until(deadline));
     }
-    /// receive() once all of `source`, if anything, was sent; -EPIPE where it was not.
-    Completion exchange(std::span<const char> source, std::span<char> target, Instant deadline) {
-        if (source.empty()) return receive(target, deadline);
-        return start(Request::exchange(socket_.get(), source, target).until(deadline));
+    /// For a Sequence, with ring() and in_flight(): a send().
+    Request sending(std::span<const char> source, bool more, Instant deadline) {
+        return Request::send(socket_.get(), sealed(source), more).until(deadline);
+    }
+    /// Likewise: a receive() once all of `source`, if anything, was sent; -EPIPE where it was not.
+    Request exchange(std::span<const char> source, Instant deadline) {
+        const int socket = socket_.get();
+        if (source.empty()) return Request::receive(socket).until(deadline);
+        return Request::exchange(socket, sealed(source)).until(deadline);
     }
     /// Until `until`: always ends with -ETIMEDOUT or -ECANCELED.
     Completion pause(Instant until) { return start(Request::sleep().until(until)); }
-    /// send() that an earlier interrupt() does not refuse.
+    /// send() of the last octets there are, which an earlier interrupt() does not refuse; TLS's
+    /// close_notify goes with them.
     Completion send_last(std::span<const char> source, Instant deadline) {
-        return perform(ring_, Request::send(socket_.get(), source, false).until(deadline),
-                       in_flight_);
+        return Completion(ring(),
+                          Request::send(socket_.get(), sealed_last(source), false).until(deadline),
+                          &in_flight_, is_broken_);
     }
     /// Ends what is in flight, and all that is asked later, with -ECANCELED.
     void interrupt() {
         is_interrupted_ = true;
-        if (in_flight_ != nullptr) ring_.cancel(*in_flight_);
+        if (in_flight_ != nullptr) ring().cancel(*in_flight_);
     }
+
+    Instant now() const { return ring().now(); }
+    Ring& ring() const { return socket_.ring(); }
+    /// What is interrupt()ed; nothing may begin after that.
+    Operation*& in_flight() { return in_flight_; }
 
     /// Closes at once.
     void close() { socket_.reset(); }
@@ -60,13 +102,23 @@ public:
 
 private:
     Completion start(const Request& request) {
-        return Completion(ring_, request, &in_flight_, is_interrupted_);
+        return Completion(ring(), request, &in_flight_, is_refused());
     }
+    bool is_refused() const { return is_interrupted_ || is_broken_; }
+    /// What to send on the socket for `source`, valid until the next call.
+    std::span<const char> sealed(std::span<const char> source) {
+        return tls_ == nullptr ? source : encrypted(source);
+    }
+    std::span<const char> sealed_last(std::span<const char> source);
+    std::span<const char> encrypted(std::span<const char> source);
+    void forget_sent();
 
-    Ring& ring_;
     Handle socket_;
     Operation* in_flight_ = nullptr;
+    std::unique_ptr<TlsEngine> tls_;
+    std::uint32_t sealed_octets_ = 0;  // of tls_->outgoing(), given to the kernel
     bool is_interrupted_ = false;
+    bool is_broken_ = false;
 };
 
 }  // namespace restante

@@ -13,8 +13,9 @@ constexpr CommandRow commands[] = {
     {"LIST", Verb::list, false, true, 0, 1, false}, {"NOOP", Verb::noop, false, true, 0, 0, false},
     {"PASS", Verb::pass, true, false, 1, 1, true},  {"QUIT", Verb::quit, true, true, 0, 0, false},
     {"RETR", Verb::retr, false, true, 1, 1, false}, {"RSET", Verb::rset, false, true, 0, 0, false},
-    {"STAT", Verb::stat, false, true, 0, 0, false}, {"TOP", Verb::top, false, true, 2, 2, false},
-    {"UIDL", Verb::uidl, false, true, 0, 1, false}, {"USER", Verb::user, true, false, 1, 1, true},
+    {"STAT", Verb::stat, false, true, 0, 0, false}, {"STLS", Verb::stls, true, false, 0, 0, false},
+    {"TOP", Verb::top, false, true, 2, 2, false},   {"UIDL", Verb::uidl, false, true, 0, 1, false},
+    {"USER", Verb::user, true, false, 1, 1, true},
 };
 
 constexpr char upper(char octet) {

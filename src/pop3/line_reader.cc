@@ -1,39 +1,43 @@
 #include "pop3/line_reader.h"
 
+#include <algorithm>
+#include <bit>
 #include <cstring>
 #include <utility>
 
 #include "base/assert.h"
 
 namespace pop3 {
+namespace {
 
-LineReader::~LineReader() {
-    release_long();
-    explicit_bzero(short_, sizeof short_);
-}
+/// Most commands come alone.
+constexpr std::size_t capacity_min = 64;
+/// A line that is not whole yet, and what comes next.
+constexpr std::size_t capacity_max =
+    std::bit_ceil(auth_line_octets_max + LineReader::fed_octets_max);
 
-std::span<char> LineReader::space() {
-    compact();
-    if (capacity() - end_ < command_line_octets_max) grow();
-    return {octets() + end_, capacity() - end_};
-}
+}  // namespace
 
-void LineReader::feed(std::size_t octets) {
-    ASSERT(octets <= capacity() - end_);
-    end_ += static_cast<std::uint32_t>(octets);
+void LineReader::feed(std::span<const char> octets) {
+    ASSERT(octets.size() <= fed_octets_max);
+    if (octets.empty()) return;
+    if (capacity_ - end_ < octets.size()) make_room(octets.size());
+    std::memcpy(octets_.get() + end_, octets.data(), octets.size());
+    end_ += static_cast<std::uint32_t>(octets.size());
 }
 
 LineReader::Next LineReader::next(std::size_t octets_max) {
     ASSERT(octets_max > 0);
     ASSERT(octets_max <= auth_line_octets_max);
-    const void* line_feed = std::memchr(octets() + scanned_, '\n', end_ - scanned_);
+    if (scanned_ == end_) return wait_for_end(octets_max);
+    const void* line_feed = std::memchr(octets_.get() + scanned_, '\n', end_ - scanned_);
     if (line_feed == nullptr) return wait_for_end(octets_max);
     const auto* at = static_cast<const char*>(line_feed);
-    return give_line(static_cast<std::uint32_t>(at + 1 - octets()), octets_max);
+    return give_line(static_cast<std::uint32_t>(at + 1 - octets_.get()), octets_max);
 }
 
 LineReader::Next LineReader::give_line(std::uint32_t after, std::size_t octets_max) {
-    std::string_view line(octets() + begin_, after - 1 - begin_);
+    std::string_view line(octets_.get() + begin_, after - 1 - begin_);
     const std::size_t line_octets = dropped_ + line.size() + 1;
     const bool is_overlong = dropped_ > 0 || line_octets > octets_max;
     begin_ = scanned_ = after;
@@ -52,41 +56,36 @@ LineReader::Next LineReader::wait_for_end(std::size_t octets_max) {
         dropped_ = static_cast<std::uint32_t>(line_octets);
         begin_ = end_;
     }
+    if (begin_ == end_) release();
     if (line_octets >= overlong_line_octets_max) return {Status::flooded, {}};
     return {Status::incomplete, {}};
 }
 
 void LineReader::wipe() {
-    explicit_bzero(octets(), begin_);
-    explicit_bzero(octets() + end_, capacity() - end_);
+    if (begin_ > 0) explicit_bzero(octets_.get(), begin_);
 }
 
-void LineReader::compact() {
-    const std::uint32_t unread = end_ - begin_;
-    const bool gave_out = begin_ > 0;
-    if (long_ && gave_out && unread <= short_octets - command_line_octets_max) {
-        std::memcpy(short_, octets() + begin_, unread);
-        release_long();
-    } else if (gave_out) {
-        std::memmove(octets(), octets() + begin_, unread);
-    }
-    scanned_ -= begin_;
-    end_ = unread;
-    begin_ = 0;
+// What was given out is not moved along.
+void LineReader::make_room(std::size_t octets) {
+    const std::size_t unread = end_ - begin_;
+    const std::size_t capacity = std::max(capacity_min, std::bit_ceil(unread + octets));
+    ASSERT(capacity <= capacity_max);
+    auto moved = std::make_unique_for_overwrite<char[]>(capacity);
+    if (unread > 0) std::memcpy(moved.get(), octets_.get() + begin_, unread);
+    const auto scanned = scanned_ - begin_;
+    release();
+    octets_ = std::move(moved);
+    capacity_ = static_cast<std::uint32_t>(capacity);
+    end_ = static_cast<std::uint32_t>(unread);
+    scanned_ = scanned;
 }
 
-void LineReader::grow() {
-    ASSERT(!long_);
-    auto grown = std::make_unique_for_overwrite<char[]>(long_octets);
-    std::memcpy(grown.get(), short_, end_);
-    explicit_bzero(short_, sizeof short_);
-    long_ = std::move(grown);
-}
-
-void LineReader::release_long() {
-    if (!long_) return;
-    explicit_bzero(long_.get(), long_octets);
-    long_.reset();
+// Overwrites all that came.
+void LineReader::release() {
+    if (!octets_) return;
+    explicit_bzero(octets_.get(), end_);
+    octets_.reset();
+    capacity_ = begin_ = end_ = scanned_ = 0;
 }
 
 }  // namespace pop3

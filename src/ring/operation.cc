@@ -3,42 +3,55 @@
 namespace restante {
 
 Request Request::accept(int listener, SocketAddress& peer, SocketAddress& local) {
-    return {.kind = Kind::accept, .fd = listener, .peer = &peer, .local = &local};
+    Request request(Kind::accept, listener);
+    request.peer = &peer;
+    request.local = &local;
+    return request;
 }
 
-Request Request::receive(int socket, std::span<char> target) {
-    return {.kind = Kind::receive, .fd = socket, .target = target};
-}
+Request Request::receive(int socket) { return Request(Kind::receive, socket); }
 
 Request Request::send(int socket, std::span<const char> source, bool more) {
-    return {.kind = Kind::send, .more = more, .fd = socket, .source = source};
+    Request request(Kind::send, socket);
+    request.more = more;
+    request.source = source;
+    return request;
 }
 
 Request Request::send_zero_copy(int socket, std::span<const char> source) {
-    return {.kind = Kind::send, .zero_copy = true, .fd = socket, .source = source};
+    Request request(Kind::send, socket);
+    request.zero_copy = true;
+    request.source = source;
+    return request;
 }
 
 Request Request::send_file(int socket, const FilePart& part, FileSending sending, bool more) {
     ASSERT(part.octets > 0);
-    return {.kind = Kind::send_file,
-            .sending = sending,
-            .more = more,
-            .fd = socket,
-            .file = part.file,
-            .offset = part.offset,
-            .octets = part.octets};
+    Request request(Kind::send_file, socket);
+    request.sending = sending;
+    request.more = more;
+    request.file = part.file;
+    request.octets = part.octets;
+    request.offset = part.offset;
+    return request;
 }
 
-Request Request::exchange(int socket, std::span<const char> source, std::span<char> target) {
-    return {.kind = Kind::exchange, .fd = socket, .target = target, .source = source};
+Request Request::exchange(int socket, std::span<const char> source) {
+    Request request(Kind::exchange, socket);
+    request.source = source;
+    return request;
 }
 
-Request Request::shutdown(int socket) { return {.kind = Kind::shutdown, .fd = socket}; }
+Request Request::shutdown(int socket) { return Request(Kind::shutdown, socket); }
 
-Request Request::sleep() { return {.kind = Kind::sleep}; }
+Request Request::sleep() { return Request(Kind::sleep, -1); }
 
 Request Request::open(int directory, const char* name, Open what) {
-    return {.kind = Kind::open, .open_what = what, .fd = directory, .name = name};
+    Request request(Kind::open, directory);
+    request.open_what = what;
+    request.file_status = nullptr;
+    request.name = name;
+    return request;
 }
 
 Request Request::open_file(int directory, const char* name, FileStatus& status) {
@@ -54,48 +67,68 @@ Request Request::open_place(int directory, const char* name, FileStatus& status)
 }
 
 Request Request::status(int file, FileStatus& status) {
-    return {.kind = Kind::status, .fd = file, .file_status = &status};
+    Request request(Kind::status, file);
+    request.file_status = &status;
+    return request;
 }
 
 Request Request::status_at(int directory, const char* name, FileStatus& status) {
-    return {.kind = Kind::status_at, .fd = directory, .name = name, .file_status = &status};
+    Request request(Kind::status_at, directory);
+    request.name = name;
+    request.file_status = &status;
+    return request;
 }
 
 Request Request::read(int file, std::span<char> target, std::uint64_t offset) {
-    return {.kind = Kind::read, .fd = file, .target = target, .offset = offset};
+    Request request(Kind::read, file);
+    request.target = target;
+    request.offset = offset;
+    return request;
 }
 
 Request Request::map(const FilePart& part, Mapping& mapping) {
     ASSERT(part.octets > 0);
-    return {.kind = Kind::map,
-            .fd = part.file,
-            .offset = part.offset,
-            .octets = part.octets,
-            .mapping = &mapping};
+    Request request(Kind::map, part.file);
+    request.mapping = &mapping;
+    request.octets = part.octets;
+    request.offset = part.offset;
+    return request;
 }
 
 Request Request::write(int file, std::span<const char> source) {
-    return {.kind = Kind::write, .fd = file, .source = source};
+    Request request(Kind::write, file);
+    request.source = source;
+    return request;
 }
 
-Request Request::lock(int directory) { return {.kind = Kind::lock, .fd = directory}; }
+Request Request::lock(int directory) { return Request(Kind::lock, directory); }
 
 Request Request::list_directory(int directory, DirectoryListing& listing) {
-    return {.kind = Kind::list_directory, .fd = directory, .listing = &listing};
+    Request request(Kind::list_directory, directory);
+    request.listing = &listing;
+    return request;
 }
 
 Request Request::remove(std::span<Removal> removals) {
-    return {.kind = Kind::remove, .removals = removals};
+    Request request(Kind::remove, -1);
+    request.removals = removals;
+    return request;
 }
 
-Request Request::sync(int file) { return {.kind = Kind::sync, .fd = file}; }
+Request Request::sync(int file) { return Request(Kind::sync, file); }
 
 Request Request::replace_file(int directory, const char* name, std::span<const char> content) {
-    return {.kind = Kind::replace_file, .fd = directory, .name = name, .source = content};
+    Request request(Kind::replace_file, directory);
+    request.name = name;
+    request.source = content;
+    return request;
 }
 
 Request Request::offload(HelperKind helper, Work& work) {
-    return {.kind = Kind::offload, .helper = helper, .work = &work};
+    Request request(Kind::offload, -1);
+    request.helper = helper;
+    request.work = &work;
+    return request;
 }
 
 Request Request::until(Instant when) const {

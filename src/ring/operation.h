@@ -79,8 +79,9 @@ struct Request {
 
     /// Descriptor of the new connection (close-on-exec); `peer` and `local` are filled in.
     static Request accept(int listener, SocketAddress& peer, SocketAddress& local);
-    /// Octets received, 0 at the end of the stream.
-    static Request receive(int socket, std::span<char> target);
+    /// Octets received, 0 at the end of the stream. They lie in a buffer of the ring's
+    /// (Operation::received), so a connection that waits holds none.
+    static Request receive(int socket);
     /// source.size(): all of it is sent, or it is an error. `more`: the last segment may wait for
     /// more.
     static Request send(int socket, std::span<const char> source, bool more);
@@ -94,7 +95,7 @@ struct Request {
     static Request send_file(int socket, const FilePart& part, FileSending sending, bool more);
     /// What receive() says, once all of `source` was sent; -EPIPE where it was not. One trip to the
     /// kernel: what a server does at the end of each reply.
-    static Request exchange(int socket, std::span<const char> source, std::span<char> target);
+    static Request exchange(int socket, std::span<const char> source);
     /// 0. Nothing more will be sent (FIN); what the peer still sends can be received.
     static Request shutdown(int socket);
     /// -ETIMEDOUT at its deadline; at the next turn where that has passed.
@@ -140,28 +141,41 @@ struct Request {
     /// and sleep can.
     Request until(Instant when) const;
 
+    // Of a union only what the kind's factory sets may be read.
     Kind kind;
     Open open_what = Open::file;
     HelperKind helper = HelperKind::files;
     FileSending sending = FileSending::sendfile;
     bool more = false;
     bool zero_copy = false;
-    int fd = -1;
+    int fd;
     int file = -1;  ///< of send_file, whose `fd` is the socket
-    const char* name = nullptr;
-    std::span<char> target{};
-    std::span<const char> source{};
-    std::uint64_t offset = 0;
-    std::uint64_t octets = 0;  ///< of send_file and map
-    SocketAddress* peer = nullptr;
-    SocketAddress* local = nullptr;
-    FileStatus* file_status = nullptr;
-    DirectoryListing* listing = nullptr;
-    Mapping* mapping = nullptr;
-    std::span<Removal> removals{};
-    Work* work = nullptr;
+    union {
+        const char* name = nullptr;
+        SocketAddress* peer;
+        DirectoryListing* listing;
+        Mapping* mapping;
+        Work* work;
+    };
+    union {
+        std::span<const char> source{};
+        std::span<char> target;
+        std::span<Removal> removals;
+        std::uint64_t octets;  ///< of send_file and map
+    };
+    union {
+        std::uint64_t offset = 0;
+        FileStatus* file_status;  ///< nullptr where it is not asked for
+        SocketAddress* local;
+    };
     Instant deadline = never;
+
+private:
+    Request(Kind asked, int descriptor) : kind(asked), fd(descriptor) {}
 };
+
+// Every session that waits has one.
+static_assert(sizeof(Request) <= 56);
 
 class HelperReturn;
 
@@ -182,21 +196,37 @@ public:
     void (*on_complete)(Operation&) = nullptr;
     void* context = nullptr;
 
+    /// Of a receive or exchange whose result is positive: the octets that came. Valid until the
+    /// ring is asked for anything else, or on_complete returns; then they are overwritten.
+    std::span<const char> received() const {
+        return {received_first, static_cast<std::size_t>(result)};
+    }
+
     // The ring's own.
     bool in_flight = false;
-    bool cancelled = false;  ///< somebody asked for its end
-    bool timed_out = false;  ///< its deadline passed: -ECANCELED means -ETIMEDOUT
-    bool timed = false;      ///< in the timer wheel
-    bool copies = false;     ///< a zero-copy send was refused
-    std::uint16_t timer_slot = 0;
+    bool cancelled = false;    ///< somebody asked for its end
+    bool timed_out = false;    ///< its deadline passed: -ECANCELED means -ETIMEDOUT
+    bool timed = false;        ///< in the timer wheel
+    bool copies = false;       ///< a zero-copy send was refused
     bool is_far = false;       ///< on far storage, for all that is known
     bool finds_place = false;  ///< the helper that opens it finds out whether it is
+    std::uint16_t timer_slot = 0;
     std::uint32_t slot = 0;
-    std::uint64_t progress = 0;  ///< octets done by earlier parts of a split transfer
-    Operation* timer_previous = nullptr;
-    Operation* timer_next = nullptr;
-    Operation* queue_next = nullptr;    ///< helper pool
-    HelperReturn* return_to = nullptr;  ///< helper pool
+    union {
+        std::uint64_t progress = 0;  ///< octets done by earlier parts of a split transfer
+        const char* received_first;
+    };
+    // What a helper carries out has no deadline.
+    union {
+        Operation* timer_previous = nullptr;
+        Operation* queue_next;
+    };
+    union {
+        Operation* timer_next = nullptr;
+        HelperReturn* return_to;
+    };
 };
+
+static_assert(sizeof(Operation) <= 120);
 
 }  // namespace restante

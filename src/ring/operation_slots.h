@@ -2,11 +2,9 @@
 /// The operations that io_uring has, by number: what a completion's user_data leads back to.
 
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include "base/assert.h"
-#include "ring/file_sender.h"
 #include "ring/operation.h"
 
 namespace restante {
@@ -16,8 +14,8 @@ namespace restante {
 /// marks of the ring.
 class OperationSlots {
 public:
-    /// The operation's user_data until vacate(). `pipe`: of a splice under way.
-    std::uint64_t occupy(Operation& operation, Pipe pipe = {}) {
+    /// The operation's user_data until vacate().
+    std::uint64_t occupy(Operation& operation) {
         if (first_free_ == none) {
             first_free_ = static_cast<std::uint32_t>(slots_.size());
             slots_.push_back({});
@@ -26,7 +24,6 @@ public:
         Slot& slot = slots_[first_free_];
         first_free_ = slot.next_free;
         slot.operation = &operation;
-        slot.pipe = std::move(pipe);
         return data_of(operation);
     }
     std::uint64_t data_of(const Operation& operation) const {
@@ -46,13 +43,12 @@ public:
         const bool is_same = slot.generation == ((data >> 32) & generation_mask);
         return is_same ? slot.operation : nullptr;
     }
-    Pipe vacate(const Operation& operation) {
+    void vacate(const Operation& operation) {
         Slot& slot = slots_[operation.slot];
         slot.operation = nullptr;
         slot.generation = (slot.generation + 1) & generation_mask;
         slot.next_free = first_free_;
         first_free_ = operation.slot;
-        return std::exchange(slot.pipe, {});
     }
 
 private:
@@ -62,7 +58,6 @@ private:
         Operation* operation = nullptr;
         std::uint32_t generation = 0;
         std::uint32_t next_free = none;
-        Pipe pipe{};
     };
     std::vector<Slot> slots_;
     std::uint32_t first_free_ = none;

@@ -58,6 +58,8 @@ public:
     ~Handle() { reset(); }
 
     bool is_open() const { return fd_ >= 0; }
+    /// Where it came from; not of an empty one.
+    Ring& ring() const { return *ring_; }
     int get() const {
         ASSERT(fd_ >= 0);
         return fd_;
@@ -67,6 +69,7 @@ public:
         fd_ = -1;
         return fd;
     }
+    /// Closes it; its ring() is still known.
     void reset() {
         if (fd_ >= 0) ring_->close(release());
     }

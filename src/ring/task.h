@@ -5,7 +5,7 @@
 /// a named variable, or a whole statement; never inside an argument, `?:`, a structured binding or
 /// a lambda.
 ///
-///     const std::int64_t got = co_await perform(ring, Request::receive(socket, space));
+///     const std::int64_t sent = co_await perform(ring, Request::send(socket, text, false));
 ///     Result<Handle> file = co_await open_message(number);
 
 #include <cerrno>
@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <list>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "base/assert.h"
@@ -26,25 +27,20 @@ class Task;
 
 namespace task_internal {
 
-/// What promises of every T share: who waits, and how it is told.
+/// What promises of every T share: who waits, and how it is told. Every frame has one, and idle
+/// sessions have several frames.
 class PromiseBase {
 public:
     /// Runs when the body has ended. A waiter that is suspended is resumed; one that is still
-    /// inside await_suspend() (the body never waited) goes on by itself, so a loop of such awaits
-    /// needs no stack.
+    /// inside await_suspend() (the body never waited) is not told yet: it goes on by itself, so a
+    /// loop of such awaits needs no stack.
     struct FinalAwaiter {
         bool await_ready() const noexcept { return false; }
         template <class Promise>
         void await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
             PromiseBase& promise = ended.promise();
-            promise.done_ = true;
-            // Either call may destroy the frame that this runs in: nothing of it is touched
-            // afterwards.
-            if (promise.waiter_suspended_) {
-                promise.waiter_.resume();
-            } else if (promise.on_done_ != nullptr) {
-                promise.on_done_(promise.on_done_context_);
-            }
+            // May destroy the frame that this runs in: nothing of it is touched afterwards.
+            if (promise.on_done_ != nullptr) promise.on_done_(promise.context_);
         }
         void await_resume() const noexcept {}
     };
@@ -58,11 +54,14 @@ public:
 private:
     template <class T>
     friend class restante::Task;
-    std::coroutine_handle<> waiter_;
+    void tell(void (*on_done)(void*), void* context) {
+        on_done_ = on_done;
+        context_ = context;
+    }
+    static void resume(void* waiter) { std::coroutine_handle<>::from_address(waiter).resume(); }
+
     void (*on_done_)(void*) = nullptr;
-    void* on_done_context_ = nullptr;
-    bool waiter_suspended_ = false;
-    bool done_ = false;
+    void* context_ = nullptr;
 };
 
 template <class T>
@@ -108,11 +107,9 @@ public:
 
     bool await_ready() const noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> waiter) {
-        promise_type& promise = frame_.promise();
-        promise.waiter_ = waiter;
         frame_.resume();
-        if (promise.done_) return false;
-        promise.waiter_suspended_ = true;
+        if (frame_.done()) return false;
+        frame_.promise().tell(promise_type::resume, waiter.address());
         return true;
     }
     T await_resume() { return frame_.promise().take(); }
@@ -120,11 +117,11 @@ public:
     /// For a root, which nobody awaits: runs it to its first wait. `on_done(context)` is called
     /// when it has ended, possibly before this returns, and may destroy the Task.
     void start(void (*on_done)(void*), void* context) {
-        frame_.promise().on_done_ = on_done;
-        frame_.promise().on_done_context_ = context;
+        frame_.promise().tell(on_done, context);
         frame_.resume();
     }
-    bool is_done() const { return frame_.promise().done_; }
+    /// Not while it runs.
+    bool is_done() const { return frame_.done(); }
     /// Of a root, once is_done().
     T take() { return frame_.promise().take(); }
 
@@ -184,13 +181,14 @@ class [[nodiscard]] Completion {
 public:
     /// `refused`: it is not even begun, and its result is -ECANCELED.
     Completion(Ring& ring, const Request& request, Operation** in_flight, bool refused = false)
-        : ring_(ring), operation_(request), in_flight_(in_flight), refused_(refused) {
+        : ring_(ring), operation_(request), in_flight_(in_flight) {
         operation_.result = -ECANCELED;
+        operation_.cancelled = refused;
     }
     Completion(const Completion&) = delete;
     Completion& operator=(const Completion&) = delete;
 
-    bool await_ready() { return refused_ || ring_.attempt(operation_); }
+    bool await_ready() { return operation_.cancelled || ring_.attempt(operation_); }
     void await_suspend(std::coroutine_handle<> waiter) {
         operation_.context = waiter.address();
         operation_.on_complete = [](Operation& operation) {
@@ -204,16 +202,96 @@ public:
         return operation_.result;
     }
 
+protected:
+    const Operation& operation() const { return operation_; }
+
 private:
     Ring& ring_;
     Operation operation_;
     Operation** in_flight_;
-    const bool refused_;
+};
+
+/// Of a receive or an exchange.
+struct Received {
+    std::int64_t result;  ///< as Request has it
+    const char* first;
+    /// What came. Valid until the coroutine that awaited it waits for anything, or returns.
+    std::span<const char> octets() const {
+        return {first, result > 0 ? static_cast<std::size_t>(result) : 0};
+    }
+};
+
+/// Awaited: a receive or an exchange, and what came.
+class [[nodiscard]] Reception : public Completion {
+public:
+    using Completion::Completion;
+    Received await_resume() {
+        const std::int64_t result = Completion::await_resume();
+        return {result, operation().received_first};
+    }
+};
+
+/// Awaited: one operation after the other, without a coroutine's frame: for what an idle session
+/// holds, and a busy one does all the time. `Steps` has
+///
+///     std::optional<Request> next();  // nothing: that was all
+///     void take(const Operation& ended);
+///     R result();
+///     Ring& ring();
+///     Operation*& in_flight();  // the operation, while it waits
+template <class Steps>
+class [[nodiscard]] Sequence {
+public:
+    explicit Sequence(Steps steps) : steps_(std::move(steps)) {}
+    Sequence(const Sequence&) = delete;
+    Sequence& operator=(const Sequence&) = delete;
+
+    bool await_ready() { return has_ended(); }
+    void await_suspend(std::coroutine_handle<> waiter) {
+        waiter_ = waiter;
+        submit();
+    }
+    auto await_resume() { return steps_.result(); }
+
+private:
+    /// False: there is an operation to be submitted.
+    bool has_ended() {
+        for (;;) {
+            const std::optional<Request> request = steps_.next();
+            if (!request) return true;
+            operation_.emplace(*request);
+            if (!steps_.ring().attempt(*operation_)) return false;
+            steps_.take(*operation_);
+        }
+    }
+    void submit() {
+        operation_->context = this;
+        operation_->on_complete = [](Operation& operation) {
+            static_cast<Sequence*>(operation.context)->complete();
+        };
+        steps_.in_flight() = &*operation_;
+        steps_.ring().submit(*operation_);
+    }
+    void complete() {
+        steps_.in_flight() = nullptr;
+        steps_.take(*operation_);
+        if (!has_ended()) return submit();
+        waiter_.resume();  // may destroy this
+    }
+
+    std::coroutine_handle<> waiter_;
+    Steps steps_;
+    std::optional<Operation> operation_;
 };
 
 /// `const std::int64_t result = co_await perform(ring, request);`
 inline Completion perform(Ring& ring, const Request& request) {
     return Completion(ring, request, nullptr);
+}
+
+/// `const Received got = co_await perform_receive(ring, request);`
+inline Reception perform_receive(Ring& ring, const Request& request) {
+    return Reception(ring, request, nullptr);
 }
 
 /// Lets the others of the reactor go on: resumed in its next turn.

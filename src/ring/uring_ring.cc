@@ -12,16 +12,18 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
-#include <vector>
+#include <unordered_map>
 
 #include "base/fd.h"
-#include "ring/blocking_calls.h"
 #include "ring/descriptor_places.h"
 #include "ring/file_sender.h"
+#include "ring/inline_answers.h"
 #include "ring/mapping.h"
 #include "ring/operation_slots.h"
+#include "ring/receive_buffers.h"
 #include "ring/timer_wheel.h"
 #include "ring/uring_refusal.h"
+#include "ring/uring_restrictions.h"
 
 namespace restante {
 namespace {
@@ -29,11 +31,11 @@ namespace {
 constexpr unsigned submission_entries = 1024;
 constexpr unsigned completion_entries = 16 * 1024;
 constexpr std::size_t completions_a_turn_max = 256;
-/// Octets sent inline between two turns: a client that takes all it is given must not keep the
-/// others waiting.
-constexpr std::size_t sent_inline_octets_max = 256 * 1024;
 /// Worker threads of the kernel for this ring: closing far files must not keep the log waiting.
 constexpr unsigned kernel_workers_max = 64;
+
+/// The only group of provided buffers.
+constexpr std::uint16_t receive_buffers = 0;
 
 /// user_data of completions that are no Operation's; real ones carry generation << 32 | slot.
 constexpr std::uint64_t wake_data = ~std::uint64_t{0};
@@ -71,7 +73,9 @@ public:
           returned_(event_.get()),
           now_(read_monotonic_clock()),
           wall_time_{nanoseconds_of(CLOCK_REALTIME)},
-          timers_(now_) {}
+          timers_(now_),
+          inline_(places_, file_sender_),
+          buffers_(options.receive_buffers) {}
     ~UringRing() override {
         if (set_up_) io_uring_queue_exit(&ring_);
     }
@@ -79,7 +83,9 @@ public:
     /// 0 or -errno.
     int set_up();
 
-    bool attempt(Operation& operation) override;
+    bool attempt(Operation& operation) override {
+        return inline_.attempt(operation, can_send_zero_copy_);
+    }
     void submit(Operation& operation) override;
     void cancel(Operation& operation) override;
     void close(int fd) override;
@@ -96,12 +102,9 @@ private:
         std::uint32_t flags;
     };
 
-    bool attempt_file(Operation& operation);
-    bool attempt_send(Operation& operation);
-    bool attempt_send_file(Operation& operation);
-    std::int64_t map(const Request& request);
     io_uring_sqe& entry();
     void prepare(Operation& operation, io_uring_sqe& entry);
+    void prepare_receive(int socket, io_uring_sqe& entry) const;
     void submit_splice(Operation& operation);
     io_uring_sqe& first_of_two();
     void mark_first_of_two(io_uring_sqe& first, std::uint64_t data);
@@ -109,12 +112,15 @@ private:
     void cancel_again(std::uint64_t data);
     void submit_to_kernel(Operation& operation);
     void submit_to_helper(Operation& operation);
+    void lend_buffers();
     void watch_event();
     void wait();
     void take_events();
     void handle(const Event& event);
     void finish_transfer(Operation& operation, std::int32_t result);
-    void finish_send_file(Operation& operation, std::int64_t result, Pipe pipe);
+    void finish_receive(Operation& operation, const Event& event);
+    void receive_inline(Operation& operation);
+    void finish_send_file(Operation& operation, std::int64_t result);
     void complete(Operation& operation, std::int64_t result);
     void expire();
     void take_returned();
@@ -131,11 +137,14 @@ private:
     WallTime wall_time_;
     TimerWheel timers_;
     FileSender file_sender_;
+    InlineAnswers inline_;
     OperationSlots slots_;
+    std::unordered_map<const Operation*, Pipe> splices_;  // under way
+    ReceiveBuffers buffers_;
+    bool has_buffers_ = false;
     std::array<std::byte, 256> random_{};  // getrandom(2) gives up to 256 octets whole
     std::size_t random_left_ = 0;
-    std::size_t sent_inline_ = 0;  // octets since the last turn
-    OperationQueue ready_;         // ended without the kernel: cancelled sleeps, full helper queues
+    OperationQueue ready_;  // ended without the kernel: cancelled sleeps, full helper queues
 };
 
 // DEFER_TASKRUN: completions are worked off where we wait for them and nowhere else.
@@ -143,7 +152,8 @@ int UringRing::set_up() {
     int result = -EINVAL;
     for (const unsigned flags : {IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, 0u}) {
         io_uring_params parameters{};
-        parameters.flags = flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+        parameters.flags =
+            flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_R_DISABLED;
         parameters.cq_entries = completion_entries;
         result = io_uring_queue_init_params(submission_entries, &ring_, &parameters);
         if (result != -EINVAL) break;  // kernel < 6.1 does not know the flags
@@ -152,94 +162,31 @@ int UringRing::set_up() {
     set_up_ = true;
     can_skip_ = (ring_.features & IORING_FEAT_CQE_SKIP) != 0;
     can_send_zero_copy_ = has_operation(ring_, IORING_OP_SEND_ZC);
+    lend_buffers();
     guard_mappings();
     unsigned workers[] = {kernel_workers_max, 0};  // 0: as it is
     io_uring_register_iowq_max_workers(&ring_, workers);
+    result = enable_restricted_ring(ring_.ring_fd);
+    if (result < 0) return result;
     watch_event();
     return 0;
+}
+
+// Without them (kernel < 5.19) it is waited until there is something to be received, and that is
+// received then.
+void UringRing::lend_buffers() {
+    io_uring_buf_reg registration{};
+    registration.ring_addr = reinterpret_cast<std::uint64_t>(buffers_.entries());
+    registration.ring_entries = buffers_.count();
+    registration.bgid = receive_buffers;
+    has_buffers_ = io_uring_register_buf_ring(&ring_, &registration, 0) == 0;
+    if (has_buffers_) buffers_.lend_all();
 }
 
 void UringRing::watch_event() {
     io_uring_sqe& poll = entry();
     io_uring_prep_poll_multishot(&poll, event_.get(), POLLIN);
     io_uring_sqe_set_data64(&poll, wake_data);
-}
-
-bool UringRing::attempt(Operation& operation) {
-    using Kind = Request::Kind;
-    switch (operation.request.kind) {
-        case Kind::send: return attempt_send(operation);
-        case Kind::send_file: return attempt_send_file(operation);
-        case Kind::map: operation.result = map(operation.request); return true;
-        case Kind::shutdown:  // never waits; through the ring it would always go to a worker thread
-            operation.result = ::shutdown(operation.request.fd, SHUT_WR) < 0 ? -errno : 0;
-            return true;
-        case Kind::open:
-        case Kind::status:
-        case Kind::status_at:
-        case Kind::lock:
-        case Kind::read: return places_.may_attempt(operation.request) && attempt_file(operation);
-        default: return false;
-    }
-}
-
-bool UringRing::attempt_file(Operation& operation) {
-    using Kind = Request::Kind;
-    operation.result = carry_out_cached(operation.request);
-    const bool is_lock = operation.request.kind == Kind::lock;
-    // -EWOULDBLOCK of a lock, the same number, is its answer.
-    if (operation.result == -EAGAIN && !is_lock) return false;
-    if (operation.result == -EOPNOTSUPP || operation.result == -EXDEV) return false;
-    places_.note(operation);
-    if (operation.request.kind != Kind::read) return true;
-    const auto got = static_cast<std::size_t>(operation.result);
-    if (operation.result < 0 || got == operation.request.target.size() || got == 0) return true;
-    operation.progress = got;  // what is cached; the ring reads on
-    return false;
-}
-
-// Room in the socket's buffer is the rule: a call instead of a turn. What did not fit is the
-// ring's.
-bool UringRing::attempt_send(Operation& operation) {
-    const Request& request = operation.request;
-    if (request.zero_copy && can_send_zero_copy_) return false;
-    if (sent_inline_ + request.source.size() > sent_inline_octets_max) return false;
-    const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (request.more ? MSG_MORE : 0);
-    const ssize_t sent = ::send(request.fd, request.source.data(), request.source.size(), flags);
-    if (sent < 0) {
-        if (errno == EAGAIN || errno == EINTR) return false;
-        operation.result = -errno;
-        return true;
-    }
-    operation.progress = static_cast<std::uint64_t>(sent);
-    operation.result = sent;
-    sent_inline_ += operation.progress;
-    return operation.progress == request.source.size();
-}
-
-// What is left when the socket is full, or when others have waited long enough, is the ring's.
-bool UringRing::attempt_send_file(Operation& operation) {
-    const Request& request = operation.request;
-    operation.result = 0;
-    if (places_.is_far(request)) return true;  // to be read
-    if (request.sending == FileSending::uring_splice) return false;
-    while (sent_inline_ < sent_inline_octets_max) {
-        const std::int64_t sent = file_sender_.send(request, operation.progress);
-        if (sent == -EAGAIN || sent == -EINTR) return false;
-        operation.progress += static_cast<std::uint64_t>(std::max<std::int64_t>(sent, 0));
-        sent_inline_ += static_cast<std::size_t>(std::max<std::int64_t>(sent, 0));
-        operation.result = sent < 0 ? sent : static_cast<std::int64_t>(operation.progress);
-        if (sent <= 0 || operation.progress == request.octets) return true;
-    }
-    return false;
-}
-
-std::int64_t UringRing::map(const Request& request) {
-    if (places_.is_far(request)) return 0;
-    const FilePart part{request.fd, request.offset, request.octets};
-    if (!file_sender_.is_resident(part)) return 0;
-    const int mapped = request.mapping->map(part.file, part.offset, part.octets);
-    return mapped < 0 ? 0 : static_cast<std::int64_t>(part.octets);
 }
 
 void UringRing::submit(Operation& operation) {
@@ -253,7 +200,9 @@ void UringRing::submit(Operation& operation) {
         case Kind::exchange:
         case Kind::send_file:
         case Kind::write: return submit_to_kernel(operation);
-        case Kind::map: operation.result = map(operation.request); return ready_.push(operation);
+        case Kind::map:
+            operation.result = inline_.map(operation.request);
+            return ready_.push(operation);
         case Kind::sleep:
             if (operation.request.deadline > now_) return timers_.add(operation);
             operation.result = -ETIMEDOUT;
@@ -270,7 +219,8 @@ void UringRing::submit_to_kernel(Operation& operation) {
     if (is_spliced(request)) return submit_splice(operation);
     if (request.kind != Request::Kind::send_file) file_sender_.restore(request.fd);
     const std::uint64_t data = slots_.occupy(operation);
-    if (request.kind == Request::Kind::exchange) {
+    if (request.kind == Request::Kind::exchange && operation.progress == 0) {
+        operation.progress = request.source.size();
         io_uring_sqe& sending = first_of_two();
         io_uring_prep_send(&sending, request.fd, request.source.data(), request.source.size(),
                            MSG_NOSIGNAL | MSG_WAITALL);
@@ -300,9 +250,7 @@ void UringRing::prepare(Operation& operation, io_uring_sqe& entry) {
             return io_uring_prep_accept(&entry, request.fd, request.peer->raw(),
                                         request.peer->raw_octets(), SOCK_CLOEXEC);
         case Kind::receive:
-        case Kind::exchange:
-            return io_uring_prep_recv(&entry, request.fd, request.target.data(),
-                                      request.target.size(), 0);
+        case Kind::exchange: return prepare_receive(request.fd, entry);
         case Kind::send:
             io_uring_prep_send(&entry, request.fd, request.source.data() + done,
                                request.source.size() - done,
@@ -324,6 +272,15 @@ void UringRing::prepare(Operation& operation, io_uring_sqe& entry) {
     }
 }
 
+// What a client says next has seldom come already: no look before the wait (kernel >= 5.19).
+void UringRing::prepare_receive(int socket, io_uring_sqe& entry) const {
+    if (!has_buffers_) return io_uring_prep_poll_add(&entry, socket, POLLIN);
+    io_uring_prep_recv(&entry, socket, nullptr, 0, 0);
+    entry.ioprio = IORING_RECVSEND_POLL_FIRST;
+    entry.flags = IOSQE_BUFFER_SELECT;
+    entry.buf_group = receive_buffers;
+}
+
 // File to pipe to socket, each by a worker thread of the kernel.
 void UringRing::submit_splice(Operation& operation) {
     const Request& request = operation.request;
@@ -339,7 +296,8 @@ void UringRing::submit_splice(Operation& operation) {
     pipe.octets = octets;
     const int in = pipe.in.get();
     const int out = pipe.out.get();
-    const std::uint64_t data = slots_.occupy(operation, std::move(pipe));
+    splices_.emplace(&operation, std::move(pipe));
+    const std::uint64_t data = slots_.occupy(operation);
     io_uring_sqe& filling = first_of_two();
     io_uring_prep_splice(&filling, request.file,
                          static_cast<std::int64_t>(request.offset + operation.progress), in, -1,
@@ -424,7 +382,7 @@ void UringRing::close(int fd) {
 
 void UringRing::turn() {
     wait();
-    sent_inline_ = 0;
+    inline_.begin_turn();
     now_ = read_monotonic_clock();
     wall_time_ = {nanoseconds_of(CLOCK_REALTIME)};
     take_events();
@@ -484,11 +442,17 @@ void UringRing::handle(const Event& event) {
     const bool is_first = (event.data & sending_bit) != 0;
     if (is_first && !can_skip_) return;  // the second tells
     Operation& operation = slots_.at(event.data);
-    Pipe pipe = slots_.vacate(operation);
+    slots_.vacate(operation);
     timers_.remove(operation);
-    if (operation.request.kind == Request::Kind::send_file)
-        return finish_send_file(operation, is_first ? 0 : event.result, std::move(pipe));
-    finish_transfer(operation, is_first ? -ECANCELED : event.result);
+    using Kind = Request::Kind;
+    switch (operation.request.kind) {
+        case Kind::send_file: return finish_send_file(operation, is_first ? 0 : event.result);
+        case Kind::receive: return finish_receive(operation, event);
+        case Kind::exchange:
+            if (is_first) return complete(operation, -ECANCELED);
+            return finish_receive(operation, event);
+        default: return finish_transfer(operation, event.result);
+    }
 }
 
 void UringRing::finish_transfer(Operation& operation, std::int32_t result) {
@@ -497,9 +461,7 @@ void UringRing::finish_transfer(Operation& operation, std::int32_t result) {
     if (request.kind == Kind::accept && result >= 0) {
         ::getsockname(result, request.local->raw(), request.local->raw_octets());
     }
-    const bool is_one_step = request.kind == Kind::receive || request.kind == Kind::accept ||
-                             request.kind == Kind::exchange;
-    if (is_one_step) return complete(operation, result);
+    if (request.kind == Kind::accept) return complete(operation, result);
     // What is on its way counts as locked memory (RLIMIT_MEMLOCK).
     if (request.zero_copy && !operation.copies && (result == -ENOMEM || result == -ENOBUFS)) {
         operation.copies = true;
@@ -515,9 +477,35 @@ void UringRing::finish_transfer(Operation& operation, std::int32_t result) {
     submit_to_kernel(operation);  // the rest
 }
 
+void UringRing::finish_receive(Operation& operation, const Event& event) {
+    const bool is_waited_for = !has_buffers_ && event.result >= 0;
+    if (event.result == -ENOBUFS || is_waited_for) return receive_inline(operation);
+    if ((event.flags & IORING_CQE_F_BUFFER) == 0) return complete(operation, event.result);
+    const unsigned id = event.flags >> IORING_CQE_BUFFER_SHIFT;
+    const auto octets = static_cast<std::size_t>(std::max(event.result, 0));
+    operation.received_first = buffers_.octets(id, octets).data();
+    complete(operation, event.result);
+    buffers_.give_back(id, octets);
+}
+
+// All buffers were in use, which they are not when the next turn begins.
+void UringRing::receive_inline(Operation& operation) {
+    char space[ReceiveBuffers::buffer_octets];
+    const ssize_t got = ::recv(operation.request.fd, space, sizeof space, MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        if (operation.cancelled) return complete(operation, -ECANCELED);
+        return submit_to_kernel(operation);
+    }
+    operation.received_first = space;
+    complete(operation, got < 0 ? -errno : got);
+    explicit_bzero(space, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+}
+
 // `result`: of a splice, octets; else the socket has room now.
-void UringRing::finish_send_file(Operation& operation, std::int64_t result, Pipe pipe) {
+void UringRing::finish_send_file(Operation& operation, std::int64_t result) {
     const Request& request = operation.request;
+    Pipe pipe;
+    if (auto splice = splices_.extract(&operation)) pipe = std::move(splice.mapped());
     if (operation.cancelled) return complete(operation, -ECANCELED);
     if (is_spliced(request)) {
         const bool is_empty = result == static_cast<std::int64_t>(pipe.octets);

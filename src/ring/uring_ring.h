@@ -15,6 +15,9 @@ struct UringOptions {
     /// ring is known by itself, so one user's mount below a local root is far, and the others' mail
     /// is not. Of far files nothing is tried inline: all goes to helpers of their own.
     bool storage_is_local = true;
+    /// What arrives in one turn from more connections than these costs a system call each. A power
+    /// of two.
+    unsigned receive_buffers = 128;
 };
 
 /// To be called on the thread that will use the ring (IORING_SETUP_SINGLE_ISSUER). `helpers`

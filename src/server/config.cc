@@ -134,11 +134,6 @@ void DocumentReader::read_table(const toml::key& key, const toml::node& node,
         document_.meant.push_back(is_named ? parent.path : path);
         return;
     }
-    if (is_planned_table(pattern)) {
-        findings_.add(position_of(table->source()),
-                      shown_table(path) + " is not in this version yet; leave it out");
-        return;
-    }
     read(*table, path, *std::ranges::find(config_tables(), pattern));
 }
 
@@ -358,7 +353,6 @@ std::string describe_config(std::string_view text, const std::string& path, bool
     const ConfigDocument document = read_document(text, findings);
     std::string description;
     for (const KeyRow& row : config_schema()) {
-        if (is_planned_table(row.table)) continue;
         for (const ConfigTable& table : document.tables) {
             if (table.pattern == row.table) description += described(row, table, document, all);
         }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,19 +11,25 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "maildir/delivery.h"
+#include "net/tls_mode.h"
+#include "net/tls_settings.h"
 #include "ring/socket_address.h"
 
 namespace restante {
 
 inline constexpr std::string_view default_config_path = "/etc/restante/restante.toml";
 
-enum class TlsMode : std::uint8_t { none, starttls, required };
 enum class UsernameCase : std::uint8_t { lower, keep };
 enum class UniqueIdMode : std::uint8_t { automatic, filename, dovecot, courier };
 struct ListenerConfig {
     std::string name;  ///< as in [listener.NAME]
     std::vector<SocketAddress> addresses;
     TlsMode tls = TlsMode::none;
+};
+
+struct TlsConfig {
+    TlsSettings settings;
+    bool kernel = true;  ///< the kernel encrypts what is sent, where it can
 };
 
 struct StorageConfig {
@@ -35,13 +42,38 @@ struct BackendConfig {
     std::string path;  ///< absolute
 };
 
+struct MasterConfig {
+    std::string path;       ///< passwd-file, absolute; "" = nobody is a master
+    std::string separator;  ///< one octet; "" = only an authorization identity makes one
+};
+
+enum class TokenType : std::uint8_t { none, jwt, introspection };
+struct TokenConfig {
+    TokenType type = TokenType::none;
+    std::string user_claim;  ///< "" = what is usual for the type
+    std::string issuer;
+    std::string audience;
+    std::string scope;
+    Duration leeway{};
+    std::string keys;      ///< jwt: file, absolute
+    std::string endpoint;  ///< introspection: URL
+    std::string client_id;
+    std::string client_secret;
+    std::string ca_file;  ///< absolute; "" = the system's
+    Duration timeout{};
+};
+
 struct AuthConfig {
     bool allow_cleartext = false;
     std::vector<std::string> mechanisms = {"PLAIN", "LOGIN"};
     Duration cache_ttl = std::chrono::minutes(5);  ///< 0 = every login is hashed
     std::string default_domain;
     UsernameCase username_case = UsernameCase::lower;
+    std::uint64_t hash_memory_mib = 1024;           ///< of all hashes under way
+    Duration hash_wait = std::chrono::seconds(10);  ///< of a login for its hash
     BackendConfig backend;
+    MasterConfig master;
+    TokenConfig token;
 };
 
 struct Pop3Config {
@@ -53,6 +85,8 @@ struct Pop3Config {
 
 struct LimitsConfig {
     std::uint32_t connections = 100000;
+    std::uint32_t connections_per_ip = 0;  ///< 0 = no limit
+    std::uint32_t sessions_per_user = 0;   ///< 0 = no limit
     Duration login_timeout = std::chrono::minutes(3);
     Duration idle_timeout = std::chrono::minutes(10);
     Duration failed_delay = std::chrono::seconds(2);
@@ -62,6 +96,7 @@ struct LimitsConfig {
 
 struct RuntimeConfig {
     std::uint32_t reactors = 0;  ///< 0 = one a core
+    bool confine = true;         ///< Landlock
 };
 
 struct LogConfig {
@@ -73,6 +108,7 @@ struct LogConfig {
 struct Config {
     std::string hostname;  ///< of APOP timestamps; the machine's where the file has none
     std::vector<ListenerConfig> listeners;
+    std::optional<TlsConfig> tls;  ///< there where a listener needs it
     StorageConfig storage;
     AuthConfig auth;
     Pop3Config pop3;

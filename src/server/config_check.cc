@@ -1,31 +1,33 @@
 #include "server/config_check.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <climits>
-#include <filesystem>
-#include <optional>
+#include <initializer_list>
 #include <span>
-#include <system_error>
 #include <utility>
 
-#include "base/assert.h"
+#include "server/config_build.h"
 #include "server/config_value.h"
 
 namespace restante {
 namespace {
 
-constexpr std::size_t listener_addresses_max = 64;  // each is a descriptor of every reactor
+/// "*.example.net" stands for one label (RFC 6125 §6.4.3).
+bool is_server_name(std::string_view name) {
+    if (name.starts_with("*.")) name.remove_prefix(2);
+    return !name.empty() && is_host_name(name);
+}
+
+/// RFC 6749 §3.3; it is put into JSON as it is.
+bool is_token_scope(std::string_view scope) {
+    constexpr std::size_t octets_max = 256;
+    const auto is_octet = [](char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; };
+    return scope.size() <= octets_max && std::ranges::all_of(scope, is_octet);
+}
 
 class DocumentChecker {
 public:
     DocumentChecker(ConfigDocument& document, const std::string& path, Findings& errors)
-        : document_(document), path_(path), errors_(errors) {
-        std::error_code unknown_folder;  // then relative paths stay so
-        folder_ = std::filesystem::absolute(path, unknown_folder).parent_path();
-    }
+        : document_(document), lookup_(document, path), path_(path), errors_(errors) {}
 
     Config check();
 
@@ -35,31 +37,18 @@ private:
     void check_names();
     void check_missing();
     void check_missing_tables();
-    Config build();
-    void build_listeners(Config& config);
-    void build_backend(Config& config);
-    void build_limits(Config& config);
+    void check_tls();
+    void check_auth();
+    void check_needed(std::string_view table, std::string_view by,
+                      std::initializer_list<std::string_view> names);
     void warn(Config& config) const;
 
     void report(FilePosition at, std::string sentence) { errors_.add(at, std::move(sentence)); }
     bool is_meant(std::string_view path) const;
-    const ConfigEntry* find(std::string_view table, std::string_view name) const;
-    std::vector<const ConfigTable*> tables_of(std::string_view pattern) const;
-    std::string absolute(const std::string& path) const;
-
-    /// The value in the file, else the default; where it was bad, the default too: the Config is
-    /// then never used.
-    ConfigValue value(std::string_view table, std::string_view name) const;
-    template <class Enum>
-    Enum choice(std::string_view table, std::string_view name) const;
-    bool boolean(std::string_view table, std::string_view name) const;
-    std::uint32_t integer(std::string_view table, std::string_view name) const;
-    Duration duration(std::string_view table, std::string_view name) const;
-    std::string text(std::string_view table, std::string_view name) const;
 
     ConfigDocument& document_;
+    const ConfigLookup lookup_;
     const std::string& path_;
-    std::filesystem::path folder_;
     Findings& errors_;
 };
 
@@ -68,7 +57,9 @@ Config DocumentChecker::check() {
     check_names();
     check_missing();
     check_missing_tables();
-    Config config = build();
+    check_tls();
+    check_auth();
+    Config config = build_config(lookup_, errors_);
     warn(config);
     return config;
 }
@@ -98,6 +89,11 @@ void DocumentChecker::check_names() {
     for (const ConfigTable& table : document_.tables) {
         if (!table.pattern.ends_with(".*")) continue;
         const std::string name = table.path.substr(table.pattern.size() - 1);
+        if (table.pattern == "tls.name.*") {
+            if (is_server_name(name)) continue;
+            report(table.at, in_quotes(name) + " is no host name: [tls.name.\"pop.example.net\"]");
+            continue;
+        }
         if (is_short_name(name)) continue;
         report(table.at, in_quotes(name) +
                              " is no name for a listener or backend: it takes 1 to 32 "
@@ -111,7 +107,7 @@ void DocumentChecker::check_missing() {
         for (const KeyRow& row : config_schema()) {
             const std::string key = std::string(table.path) + '.' + std::string(row.name);
             if (!row.is_required || row.table != table.pattern || is_meant(key)) continue;
-            if (find(table.path, row.name) != nullptr) continue;
+            if (lookup_.find(table.path, row.name) != nullptr) continue;
             report(table.at, '[' + log_escaped(table.path) + "] needs " + std::string(row.name) +
                                  ": " + std::string(row.meaning));
         }
@@ -119,13 +115,13 @@ void DocumentChecker::check_missing() {
 }
 
 void DocumentChecker::check_missing_tables() {
-    if (tables_of("listener.*").empty() && !is_meant("listener")) {
+    if (lookup_.tables_of("listener.*").empty() && !is_meant("listener")) {
         report({}, "no listener: add [listener.pop3] with address = [\"127.0.0.1:110\"]");
     }
-    if (tables_of("storage").empty() && !is_meant("storage")) {
+    if (lookup_.tables_of("storage").empty() && !is_meant("storage")) {
         report({}, "no mail: add [storage] with maildir = \"/var/vmail/{domain}/{local}\"");
     }
-    const std::vector<const ConfigTable*> backends = tables_of("auth.backend.*");
+    const std::vector<const ConfigTable*> backends = lookup_.tables_of("auth.backend.*");
     if (backends.empty() && !is_meant("auth") && !is_meant("auth.backend")) {
         report({},
                "no users: add [auth.backend.local] with type = \"passwd-file\" and "
@@ -136,93 +132,56 @@ void DocumentChecker::check_missing_tables() {
     }
 }
 
-Config DocumentChecker::build() {
-    Config config;
-    config.hostname = text("", "hostname");
-    if (config.hostname.empty()) {
-        std::array<char, HOST_NAME_MAX + 1> name{};
-        const int status = ::gethostname(name.data(), name.size() - 1);
-        const bool is_usable = status == 0 && name[0] != '\0' && is_host_name(name.data());
-        config.hostname = is_usable ? name.data() : "localhost";
+/// What keys of TLS need one another.
+void DocumentChecker::check_tls() {
+    for (const ConfigTable* table : lookup_.tables_of("listener.*")) {
+        const ConfigEntry* mode = lookup_.find(table->path, "tls");
+        if (mode == nullptr || lookup_.choice<TlsMode>(table->path, "tls") == TlsMode::none)
+            continue;
+        if (!lookup_.tables_of("tls").empty() || is_meant("tls")) continue;
+        report(mode->at, "tls = " + in_quotes(lookup_.text(table->path, "tls")) +
+                             " needs a certificate: add [tls] with certificate and key");
     }
-    build_listeners(config);
-    if (const ConfigEntry* maildir = find("storage", "maildir")) {
-        const auto* path = std::get_if<std::string>(&maildir->value);
-        if (path != nullptr) {
-            config.storage.maildir = path->starts_with("{home}") ? *path : absolute(*path);
-        }
+    for (const ConfigTable& table : document_.tables) {
+        if (table.pattern != "tls" && table.pattern != "tls.name.*") continue;
+        const ConfigEntry* certificate = lookup_.find(table.path, "alternative_certificate");
+        const ConfigEntry* key = lookup_.find(table.path, "alternative_key");
+        if ((certificate == nullptr) == (key == nullptr)) continue;
+        report((certificate != nullptr ? certificate : key)->at,
+               "alternative_certificate and alternative_key go together");
     }
-    config.storage.user = text("storage", "user");
-    config.auth.allow_cleartext = boolean("auth", "allow_cleartext");
-    config.auth.mechanisms = std::get<std::vector<std::string>>(value("auth", "mechanisms"));
-    config.auth.cache_ttl = duration("auth", "cache_ttl");
-    config.auth.default_domain = text("auth", "default_domain");
-    config.auth.username_case = choice<UsernameCase>("auth", "username_case");
-    build_backend(config);
-    config.pop3.apop = boolean("pop3", "apop");
-    config.pop3.unique_id = choice<UniqueIdMode>("pop3", "unique_id");
-    config.pop3.dovecot_uidl_format = text("pop3", "dovecot_uidl_format");
-    config.pop3.durable = boolean("pop3", "durable");
-    build_limits(config);
-    config.runtime.reactors = integer("runtime", "reactors");
-    config.delivery = choice<DeliveryStrategy>("delivery", "strategy");
-    config.log.level = choice<LogLevel>("log", "level");
-    config.log.ident = text("log", "ident");
-    const std::string target = text("log", "target");
-    if (target.starts_with("file:")) config.log.file = absolute(target.substr(5));
-    return config;
-}
-
-void DocumentChecker::build_listeners(Config& config) {
-    std::vector<std::string> taken;
-    for (const ConfigTable* table : tables_of("listener.*")) {
-        ListenerConfig listener{.name = table->path.substr(std::string_view("listener.").size()),
-                                .addresses = {}};
-        const ConfigEntry* entry = find(table->path, "address");
-        const auto* texts =
-            entry != nullptr ? std::get_if<std::vector<std::string>>(&entry->value) : nullptr;
-        if (texts == nullptr) continue;
-        if (texts->empty() || texts->size() > listener_addresses_max) {
-            report(entry->at, "address takes 1 to 64 addresses, such as [\"127.0.0.1:110\"]");
-        }
-        for (std::size_t i = 0; i < texts->size(); ++i) {
-            const auto address = SocketAddress::parse((*texts)[i]);
-            if (!address) {
-                report(entry->items[i], address.error());
-                continue;
-            }
-            const bool is_taken = std::ranges::find(taken, address->text()) != taken.end();
-            if (is_taken && address->port() != 0) {
-                report(entry->items[i], in_quotes((*texts)[i]) + " is listened on twice");
-            }
-            taken.push_back(address->text());
-            listener.addresses.push_back(*address);
-        }
-        config.listeners.push_back(std::move(listener));
+    const ConfigEntry* asked = lookup_.find("tls", "client_certificates");
+    if (asked != nullptr && lookup_.text("tls", "client_ca").empty() &&
+        lookup_.text("tls", "client_certificates") != "none") {
+        report(asked->at, "client_certificates needs client_ca: the file of those who issue them");
     }
 }
 
-void DocumentChecker::build_backend(Config& config) {
-    const std::vector<const ConfigTable*> backends = tables_of("auth.backend.*");
-    if (backends.empty()) return;
-    const std::string& path = backends.front()->path;
-    config.auth.backend.name = path.substr(std::string_view("auth.backend.").size());
-    const ConfigEntry* entry = find(path, "path");
-    const auto* file = entry != nullptr ? std::get_if<std::string>(&entry->value) : nullptr;
-    if (file != nullptr) config.auth.backend.path = absolute(*file);
+/// What keys of tokens, masters and mechanisms need one another.
+void DocumentChecker::check_auth() {
+    const std::string type = lookup_.text("auth.token", "type");
+    if (type == "jwt") check_needed("auth.token", "type", {"keys", "audience"});
+    if (type == "introspection") check_needed("auth.token", "type", {"endpoint"});
+    const ConfigEntry* scope = lookup_.find("auth.token", "scope");
+    if (scope != nullptr && !is_token_scope(lookup_.text("auth.token", "scope"))) {
+        report(scope->at,
+               "scope takes words of RFC 6749, separated by spaces, such as \"mail pop\"");
+    }
+    const ConfigEntry* separator = lookup_.find("auth.master", "separator");
+    if (separator != nullptr && lookup_.text("auth.master", "separator").size() > 1) {
+        report(separator->at, "separator takes one character, such as \"*\"");
+    }
 }
 
-void DocumentChecker::build_limits(Config& config) {
-    config.limits.connections = integer("limits", "connections");
-    config.limits.login_timeout = duration("limits", "login_timeout");
-    config.limits.idle_timeout = duration("limits", "idle_timeout");
-    config.limits.failed_delay = duration("limits", "failed_delay");
-    config.limits.failed_delay_max = duration("limits", "failed_delay_max");
-    config.limits.drain_timeout = duration("limits", "drain_timeout");
-    if (config.limits.failed_delay <= config.limits.failed_delay_max) return;
-    const ConfigEntry* most = find("limits", "failed_delay_max");
-    const ConfigEntry* least = find("limits", "failed_delay");
-    report(most != nullptr ? most->at : least->at, "failed_delay_max is less than failed_delay");
+void DocumentChecker::check_needed(std::string_view table, std::string_view by,
+                                   std::initializer_list<std::string_view> names) {
+    const ConfigEntry* entry = lookup_.find(table, by);
+    for (const std::string_view name : names) {
+        if (!lookup_.text(table, name).empty()) continue;
+        report(entry->at, std::string(by) + " = " + in_quotes(lookup_.text(table, by)) + " needs " +
+                              std::string(name) + ": " +
+                              std::string(find_key(table, name)->meaning));
+    }
 }
 
 void DocumentChecker::warn(Config& config) const {
@@ -235,14 +194,22 @@ void DocumentChecker::warn(Config& config) const {
                      "[pop3] apop is false; where the network is trusted, set "
                      "allow_cleartext = true");
     }
+    const auto takes_token = [](std::string_view name) {
+        return name == "OAUTHBEARER" || name == "XOAUTH2";
+    };
+    if (config.auth.token.type == TokenType::none &&
+        std::ranges::any_of(config.auth.mechanisms, takes_token)) {
+        warnings.add(lookup_.find("auth", "mechanisms")->at,
+                     "OAUTHBEARER and XOAUTH2 let nobody in: [auth.token] type is \"none\"");
+    }
     if (config.storage.user == "root") {
-        const ConfigEntry* user = find("storage", "user");
+        const ConfigEntry* user = lookup_.find("storage", "user");
         warnings.add(user->at,
                      "user = \"root\": a server started as root stays root; name a user "
                      "of its own that may read the mail");
     }
     if (!config.storage.maildir.empty() && !config.storage.maildir.contains('{')) {
-        const ConfigEntry* maildir = find("storage", "maildir");
+        const ConfigEntry* maildir = lookup_.find("storage", "maildir");
         warnings.add(maildir->at, "maildir has no placeholder: every user opens the same maildir");
     }
     config.warnings = warnings.lines();
@@ -252,59 +219,6 @@ bool DocumentChecker::is_meant(std::string_view path) const {
     return std::ranges::any_of(document_.meant, [path](const std::string& meant) {
         return path == meant || (path.starts_with(meant) && path[meant.size()] == '.');
     });
-}
-
-const ConfigEntry* DocumentChecker::find(std::string_view table, std::string_view name) const {
-    const auto entry = std::ranges::find_if(document_.entries, [&](const ConfigEntry& e) {
-        return e.table == table && e.row->name == name;
-    });
-    return entry == document_.entries.end() ? nullptr : &*entry;
-}
-
-std::vector<const ConfigTable*> DocumentChecker::tables_of(std::string_view pattern) const {
-    std::vector<const ConfigTable*> tables;
-    for (const ConfigTable& table : document_.tables) {
-        if (table.pattern == pattern) tables.push_back(&table);
-    }
-    return tables;
-}
-
-std::string DocumentChecker::absolute(const std::string& path) const {
-    return (folder_ / path).lexically_normal().string();
-}
-
-ConfigValue DocumentChecker::value(std::string_view table, std::string_view name) const {
-    const ConfigEntry* entry = find(table, name);
-    if (entry != nullptr && entry->value.index() != 0) return entry->value;
-    const KeyRow* row = find_key(table, name);
-    ASSERT(row != nullptr);
-    return default_value(*row);
-}
-
-template <class Enum>
-Enum DocumentChecker::choice(std::string_view table, std::string_view name) const {
-    const std::vector<std::string_view> choices = split_choices(find_key(table, name)->choices);
-    const auto place = std::ranges::find(choices, text(table, name));
-    ASSERT(place != choices.end());
-    return static_cast<Enum>(place - choices.begin());
-}
-
-bool DocumentChecker::boolean(std::string_view table, std::string_view name) const {
-    return std::get<bool>(value(table, name));
-}
-
-std::uint32_t DocumentChecker::integer(std::string_view table, std::string_view name) const {
-    return static_cast<std::uint32_t>(std::get<std::int64_t>(value(table, name)));
-}
-
-Duration DocumentChecker::duration(std::string_view table, std::string_view name) const {
-    const std::optional<Duration> duration = parse_duration(text(table, name));
-    ASSERT(duration.has_value());
-    return *duration;
-}
-
-std::string DocumentChecker::text(std::string_view table, std::string_view name) const {
-    return std::get<std::string>(value(table, name));
 }
 
 }  // namespace

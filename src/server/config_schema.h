@@ -27,7 +27,7 @@ struct KeyRow {
     std::string_view name;
     KeyType type;
     std::string_view fallback = {};  ///< the default; means nothing where `is_required`
-    bool is_required = false;        ///< in each [listener.NAME], [auth.backend.NAME] there is
+    bool is_required = false;        ///< in each table by that name there is
     bool is_built = true;            ///< false: only the default, which means "off", is accepted
     std::string_view least = {};     ///< integers and durations; both ends included
     std::string_view most = {};
@@ -44,9 +44,6 @@ const KeyRow* find_key(std::string_view table, std::string_view name);
 
 /// "limits", "listener", "listener.*", "auth", "auth.backend", "auth.backend.*" ...
 std::span<const std::string_view> config_tables();
-
-/// The whole of this table is refused: nothing in it is built.
-bool is_planned_table(std::string_view table);
 
 /// "a|b" as {"a", "b"}; "" as {}.
 std::vector<std::string_view> split_choices(std::string_view choices);

@@ -155,8 +155,8 @@ std::string meaning_error(const KeyRow& row, const std::string& value) {
         const std::expected<UidlFormat, std::string> format = UidlFormat::compile(value);
         return format ? "" : "dovecot_uidl_format: " + format.error();
     }
-    if (row.table == "auth.backend.*" && row.name == "path" && value.empty()) {
-        return "path is empty; write that of the passwd-file";
+    if (row.is_required && value.empty()) {
+        return std::string(row.name) + " is empty: " + std::string(row.meaning);
     }
     return {};
 }
@@ -197,9 +197,6 @@ std::string choice_error(const KeyRow& row, const std::string& value) {
     const std::vector<std::string_view> built = built_choices(row);
     if (std::ranges::find(built, value) != built.end()) return {};
     if (std::ranges::find(choices, value) != choices.end()) {
-        if (row.name == "tls") {
-            return "tls = " + in_quotes(value) + " needs [tls], which this version does not have";
-        }
         return std::string(row.name) + " = " + in_quotes(value) +
                " is not in this version yet; it takes " + joined(built);
     }
@@ -213,7 +210,6 @@ std::string choice_error(const KeyRow& row, const std::string& value) {
 }
 
 ConfigValue default_value(const KeyRow& row) {
-    ASSERT(!row.is_required);
     switch (row.type) {
         case KeyType::boolean: return row.fallback == "true";
         case KeyType::integer: return integer_of(row.fallback);

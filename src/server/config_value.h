@@ -15,7 +15,7 @@ std::string value_error(const KeyRow& row, const ConfigValue& value);
 /// The same for one value of a choice, or one element of a choice list.
 std::string choice_error(const KeyRow& row, const std::string& value);
 
-/// The value that `row` takes where the file has none. `row` has a default.
+/// The value that `row` takes where the file has none; nothing, where it is required.
 ConfigValue default_value(const KeyRow& row);
 
 /// Whether both mean the same: "60s" is "1m".

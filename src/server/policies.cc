@@ -20,23 +20,55 @@ UniqueIdPolicy::Mode unique_id_mode(UniqueIdMode mode) {
 }  // namespace
 
 SessionPolicy session_policy(const Config& config) {
-    const auto offers = [&config](std::string_view mechanism) {
-        return std::ranges::find(config.auth.mechanisms, mechanism) != config.auth.mechanisms.end();
-    };
-    return {.hostname = config.hostname,
-            .allow_cleartext = config.auth.allow_cleartext,
-            .apop = config.pop3.apop,
-            .plain = offers("PLAIN"),
-            .login = offers("LOGIN"),
+    SaslMechanisms mechanisms;
+    for (const std::string& name : config.auth.mechanisms) {
+        const std::optional<SaslMechanism> mechanism = find_sasl_mechanism(name);
+        ASSERT(mechanism.has_value());  // the configuration's choices are these names
+        mechanisms.add(*mechanism);
+    }
+    return {.sasl = {.mechanisms = mechanisms,
+                     .allow_cleartext = config.auth.allow_cleartext,
+                     .apop = config.pop3.apop,
+                     .hostname = config.hostname,
+                     .token_scope = config.auth.token.scope},
+            .kernel_tls = config.tls && config.tls->kernel,
             .login_timeout = config.limits.login_timeout,
             .idle_timeout = config.limits.idle_timeout,
-            .failed_delay = config.limits.failed_delay,
-            .failed_delay_max = config.limits.failed_delay_max};
+            .sessions_per_user = config.limits.sessions_per_user};
+}
+
+ThrottleSettings throttle_settings(const Config& config) {
+    return {config.limits.failed_delay, config.limits.failed_delay_max, user_name_rules(config)};
 }
 
 UserNameRules user_name_rules(const Config& config) {
     const bool lowers = config.auth.username_case == UsernameCase::lower;
     return {config.auth.default_domain, lowers ? NameMatch::ignore_case : NameMatch::exact};
+}
+
+char master_separator(const Config& config) {
+    const std::string& separator = config.auth.master.separator;
+    return separator.empty() ? '\0' : separator.front();
+}
+
+TokenExpectations token_expectations(const TokenConfig& config) {
+    TokenExpectations expected{
+        .issuer = config.issuer, .audience = config.audience, .scope = config.scope};
+    expected.user_claim = config.type == TokenType::introspection ? "username" : "sub";
+    if (!config.user_claim.empty()) expected.user_claim = config.user_claim;
+    expected.leeway = std::chrono::duration_cast<std::chrono::seconds>(config.leeway);
+    return expected;
+}
+
+std::shared_ptr<const IntrospectionSettings> introspection_settings(const TokenConfig& config) {
+    auto settings = std::make_shared<IntrospectionSettings>();
+    settings->endpoint = config.endpoint;
+    settings->client_id = config.client_id;
+    settings->client_secret = config.client_secret;
+    settings->ca_file = config.ca_file;
+    settings->timeout = std::chrono::duration_cast<std::chrono::milliseconds>(config.timeout);
+    settings->expected = token_expectations(config);
+    return settings;
 }
 
 std::expected<StoreOptions, std::string> store_options(const Config& config) {

@@ -1,10 +1,14 @@
 #include "server/privileges.h"
 
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -54,23 +58,70 @@ bool is_irrevocable(uid_t uid, gid_t gid) {
     return ::setresuid(0, 0, 0) < 0 && ::seteuid(0) < 0;
 }
 
-}  // namespace
+/// Executed files could take from it. Without CAP_SETPCAP the kernel refuses; then no_new_privs
+/// stands before it alone.
+void empty_bounding_set() {
+    for (unsigned long capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0;
+         ++capability) {
+        ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+    }
+}
 
-std::expected<void, std::string> drop_privileges(const std::string& user) {
-    if (::geteuid() != 0 || user == "root") return {};
+/// Such as CAP_NET_BIND_SERVICE, which systemd gives a service that is not root
+/// (AmbientCapabilities=). Whether none is left: effective, permitted, inheritable, ambient.
+bool drop_capabilities() {
+    ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+    if (::syscall(SYS_capset, &header, sets.data()) < 0) return false;
+    if (::syscall(SYS_capget, &header, sets.data()) < 0) return false;
+    for (const __user_cap_data_struct& held : sets) {
+        errno = EPERM;
+        if ((held.effective | held.permitted | held.inheritable) != 0) return false;
+    }
+    return true;
+}
+
+std::expected<void, std::string> become(const std::string& user) {
     const std::expected<passwd, std::string> found = find_user(user);
     if (!found) return std::unexpected(found.error());
     const uid_t uid = found->pw_uid;
     const gid_t gid = found->pw_gid;
     if (::initgroups(user.c_str(), gid) < 0) return cannot_become(user, "initgroups");
+    empty_bounding_set();  // while that is allowed
     if (::setresgid(gid, gid, gid) < 0) return cannot_become(user, "setresgid");
     if (::setresuid(uid, uid, uid) < 0) return cannot_become(user, "setresuid");
-    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return cannot_become(user, "prctl");
     if (!is_irrevocable(uid, gid)) {
         return std::unexpected("root could be had back after becoming " + shown(user) +
                                ": start restante as that user instead");
     }
     return {};
+}
+
+}  // namespace
+
+std::expected<void, std::string> drop_privileges(const std::string& user) {
+    const bool is_root = ::geteuid() == 0;
+    const bool stays_root = is_root && user == "root";
+    if (is_root && !stays_root) {
+        if (std::expected<void, std::string> became = become(user); !became) return became;
+    }
+    if (!stays_root && !drop_capabilities()) {
+        return std::unexpected(std::string("cannot give up capabilities: ") +
+                               strerrordesc_np(errno) + "; start restante without any");
+    }
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+        return std::unexpected(std::string("cannot set no_new_privs: ") + strerrordesc_np(errno) +
+                               "; restante needs Linux 5.15 or newer");
+    }
+    forbid_dumps();
+    return {};
+}
+
+void forbid_dumps() {
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_CORE, &none);  // lowering is always allowed
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 }  // namespace restante

@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace restante {
 namespace {
 
 /// How long accepting rests when there are no descriptors or no memory for a connection.
 constexpr Duration accept_rest = std::chrono::milliseconds(100);
+/// Refused connections are logged once in this time.
+constexpr Duration crowd_log_interval = std::chrono::seconds(10);
 constexpr Duration refusal_send_max = std::chrono::seconds(1);
 constexpr std::string_view too_many_connections = "-ERR [SYS/TEMP] too many connections\r\n";
 
@@ -22,23 +25,33 @@ bool is_clients_own(std::int64_t result) {
 }  // namespace
 
 struct Reactor::Connection {
-    Connection(Reactor& owner, Handle socket, const SocketAddress& peer, const SocketAddress& local)
-        : reactor(owner), session(owner.service_, std::move(socket), peer, local) {}
+    Connection(Reactor& owner, Arrival arrival)
+        : reactor(owner),
+          place(std::move(arrival.place)),
+          session(owner.service_, std::move(arrival.socket), arrival.peer, arrival.local,
+                  arrival.tls) {}
     Reactor& reactor;
+    Tally::Place place;  // among its address's connections
     Session session;
-    std::list<Connection>::iterator self;
+    // Of all of the reactor's; nullptr at the ends.
+    Connection* previous = nullptr;
+    Connection* next = nullptr;
 };
 
-Reactor::Listening::Listening(Reactor& reactor, Handle opened)
-    : socket(std::move(opened)), loop(reactor.accept_connections(*this)) {}
+Reactor::Listening::Listening(Reactor& reactor, ListeningSocket opened)
+    : socket(std::move(opened.socket)), tls(opened.tls), loop(reactor.accept_connections(*this)) {}
 
-Reactor::Reactor(const SessionService& service, ReactorLog& log, std::vector<Handle> listeners,
-                 ReactorLimits limits)
-    : service_(service), log_(log), limits_(limits), drain_(end_after_drain_timeout()) {
-    for (Handle& listener : listeners) listeners_.emplace_back(*this, std::move(listener));
+Reactor::Reactor(const SessionService& service, ReactorLog& log, Tally& connections,
+                 std::vector<ListeningSocket> listeners, ReactorLimits limits)
+    : service_(service),
+      log_(log),
+      connections_of_(connections),
+      limits_(limits),
+      drain_(end_after_drain_timeout()) {
+    for (ListeningSocket& listener : listeners) listeners_.emplace_back(*this, std::move(listener));
 }
 
-Reactor::~Reactor() = default;
+Reactor::~Reactor() { ASSERT(connection_count_ == 0); }
 
 void Reactor::run() {
     start();
@@ -81,10 +94,12 @@ Task<void> Reactor::accept_connections(Listening& listening) {
         }
         if (got >= 0) {
             Handle socket(service_.ring, static_cast<int>(got));
-            if (connections_.size() < limits_.sessions_max) {
-                welcome(std::move(socket), peer, local);
+            std::optional<Tally::Place> place = admit(peer);
+            if (place) {
+                welcome({std::move(socket), peer, local, listening.tls, std::move(*place)});
                 continue;
             }
+            if (listening.tls == TlsMode::required) continue;  // no words before a handshake
             const Instant deadline = service_.ring.now() + refusal_send_max;
             co_await perform(
                 service_.ring,
@@ -100,15 +115,40 @@ Task<void> Reactor::accept_connections(Listening& listening) {
     listening.socket.reset();
 }
 
-void Reactor::welcome(Handle socket, const SocketAddress& peer, const SocketAddress& local) {
-    Connection& connection = connections_.emplace_back(*this, std::move(socket), peer, local);
-    connection.self = std::prev(connections_.end());
-    connection.session.start(
-        [](void* context) {
-            auto* ended = static_cast<Connection*>(context);
-            ended->reactor.connections_.erase(ended->self);
-        },
-        &connection);
+std::optional<Tally::Place> Reactor::admit(const SocketAddress& peer) {
+    if (connection_count_ >= limits_.sessions_max) return std::nullopt;
+    if (limits_.connections_per_address == 0) return Tally::Place();
+    const auto address = std::to_underlying(service_.throttle.key_of(peer));
+    std::optional<Tally::Place> place =
+        connections_of_.take(address, limits_.connections_per_address);
+    const Instant now = service_.ring.now();
+    if (!place && (!crowd_said_at_ || now - *crowd_said_at_ >= crowd_log_interval)) {
+        crowd_said_at_ = now;
+        log_.write(LogLevel::warn,
+                   fmt::format("connections refused: more than [limits] connections_per_ip = {} of "
+                               "rip={}",
+                               limits_.connections_per_address, peer.host()));
+    }
+    return place;
+}
+
+void Reactor::welcome(Arrival arrival) {
+    auto* connection = new Connection(*this, std::move(arrival));
+    connection->next = connections_;
+    if (connections_ != nullptr) connections_->previous = connection;
+    connections_ = connection;
+    ++connection_count_;
+    connection->session.start([](void* ended) { farewell(static_cast<Connection*>(ended)); },
+                              connection);
+}
+
+void Reactor::farewell(Connection* ended) {
+    const std::unique_ptr<Connection> owner(ended);
+    Reactor& reactor = ended->reactor;
+    Connection*& from_before = ended->previous ? ended->previous->next : reactor.connections_;
+    from_before = ended->next;
+    if (ended->next != nullptr) ended->next->previous = ended->previous;
+    --reactor.connection_count_;
 }
 
 void Reactor::obey_stop() {
@@ -134,24 +174,24 @@ Task<void> Reactor::end_after_drain_timeout() {
     const std::int64_t ended =
         co_await perform(service_.ring, Request::sleep().until(end), drain_timer_);
     if (ended != -ETIMEDOUT) co_return;
-    if (!connections_.empty()) {
+    if (connection_count_ > 0) {
         log_.write(LogLevel::warn,
                    fmt::format("drain_timeout is over: {} sessions closed, nothing of theirs "
                                "removed",
-                               connections_.size()));
+                               connection_count_));
     }
     interrupt_sessions(true);
 }
 
 // An interrupted session ends from the ring's next turn on, never inside this loop.
 void Reactor::interrupt_sessions(bool logged_in_too) {
-    for (Connection& connection : connections_) {
-        if (logged_in_too || !connection.session.is_logged_in()) connection.session.interrupt();
+    for (Connection* each = connections_; each != nullptr; each = each->next) {
+        if (logged_in_too || !each->session.is_logged_in()) each->session.interrupt();
     }
 }
 
 /// Asked to stop, and nobody is left to wait for.
-bool Reactor::is_drained() const { return stops_obeyed_ > 0 && connections_.empty(); }
+bool Reactor::is_drained() const { return stops_obeyed_ > 0 && connection_count_ == 0; }
 
 bool Reactor::is_finished() const {
     const auto is_running = [](const Listening& listening) { return listening.is_running; };

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "auth/tally.h"
 #include "maildir/delivery.h"
 #include "maildir/store.h"
 #include "net/listener.h"
@@ -18,16 +20,23 @@
 namespace restante {
 
 struct ReactorLimits {
-    std::uint32_t sessions_max;  ///< connections beyond it are told so and closed
+    std::uint32_t sessions_max;             ///< connections beyond it are told so and closed
+    std::uint32_t connections_per_address;  ///< likewise, of all reactors; 0 = no limit
     Duration drain_timeout;
+};
+
+struct ListeningSocket {
+    Handle socket;
+    TlsMode tls = TlsMode::none;
 };
 
 /// Everything but stop() belongs to the thread that runs it.
 class Reactor {
 public:
-    /// `service` and `log`, which is the service's own, outlive it.
-    Reactor(const SessionService& service, ReactorLog& log, std::vector<Handle> listeners,
-            ReactorLimits limits);
+    /// `service`, and `log`, which is the service's own, outlive it; `connections`, too, which
+    /// counts those of each address, of all reactors.
+    Reactor(const SessionService& service, ReactorLog& log, Tally& connections,
+            std::vector<ListeningSocket> listeners, ReactorLimits limits);
     ~Reactor();
 
     /// Serves until it was stopped and its sessions have ended.
@@ -46,8 +55,9 @@ public:
 private:
     struct Connection;
     struct Listening {
-        Listening(Reactor& reactor, Handle opened);
+        Listening(Reactor& reactor, ListeningSocket opened);
         Handle socket;
+        const TlsMode tls;
         Operation* in_flight = nullptr;
         Task<void> loop;
         bool is_running = false;
@@ -55,7 +65,17 @@ private:
 
     Task<void> accept_connections(Listening& listening);
     Task<void> end_after_drain_timeout();
-    void welcome(Handle socket, const SocketAddress& peer, const SocketAddress& local);
+    static void farewell(Connection* ended);
+    struct Arrival {
+        Handle socket;
+        SocketAddress peer;
+        SocketAddress local;
+        TlsMode tls;
+        Tally::Place place;
+    };
+    /// Empty: there are too many already.
+    std::optional<Tally::Place> admit(const SocketAddress& peer);
+    void welcome(Arrival arrival);
     void obey_stop();
     void begin_drain();
     void interrupt_sessions(bool logged_in_too);
@@ -63,11 +83,15 @@ private:
 
     const SessionService service_;
     ReactorLog& log_;
+    Tally& connections_of_;
     const ReactorLimits limits_;
     std::list<Listening> listeners_;
-    std::list<Connection> connections_;
+    // In no order, each linked to the next: owned, since 100,000 of them have no octet to spare.
+    Connection* connections_ = nullptr;
+    std::size_t connection_count_ = 0;
     std::atomic<int> stops_asked_{0};
     int stops_obeyed_ = 0;
+    std::optional<Instant> crowd_said_at_;
     Operation* drain_timer_ = nullptr;
     Task<void> drain_;
     bool is_draining_timed_ = false;

@@ -6,118 +6,35 @@
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <future>
-#include <latch>
 #include <memory>
 #include <thread>
 #include <vector>
 
-#include "auth/passwd_verifier.h"
-#include "auth/verification_cache.h"
 #include "base/descriptor_limit.h"
-#include "base/fd.h"
-#include "maildir/maildir_store.h"
 #include "net/listener.h"
-#include "ring/uring_ring.h"
+#include "net/tls_kernel.h"
+#include "server/confinement.h"
+#include "server/descriptor_need.h"
 #include "server/policies.h"
 #include "server/privileges.h"
-#include "server/reactor.h"
+#include "server/reactor_thread.h"
+#include "server/service_manager.h"
 #include "server/signals.h"
 
 namespace restante {
 namespace {
 
-/// Descriptors beside those of sessions: rings, listeners, logs, folders being listed.
-constexpr std::uint64_t spare_descriptors = 256;
-constexpr std::uint64_t descriptors_a_session = 2;  // socket and maildrop
-
-/// What all reactors share; read-only once they run.
-struct Shared {
-    const Config& config;
-    SessionPolicy policy;
-    StoreOptions store;
-    UserNameRules user_names;
-    UringOptions uring;
-    std::shared_ptr<const PasswdTable> users;
-    VerificationCache* cache;  // null: off
-    std::size_t reactors;
-    int log_file;
-    HelperPool& helpers;
-};
-
-/// A reactor on its thread. Members in the order in which they need one another.
-class ReactorThread {
-public:
-    /// `listeners` become the reactor's. When it has ended it counts in `end.event`, and stays
-    /// until `end.all`: stop() may be called until then.
-    struct End {
-        Fd event;
-        std::latch all{1};
-    };
-    ReactorThread(const Shared& shared, std::vector<Fd> listeners, PasswdPlace users, End& end)
-        : shared_(shared),
-          listeners_(std::move(listeners)),
-          users_(std::move(users)),
-          end_(end),
-          thread_([this] { run(); }) {}
-    ~ReactorThread() { thread_.join(); }
-
-    /// Once: waits until it serves; the error is why it does not.
-    std::expected<void, std::string> wait_until_ready() { return ready_.get_future().get(); }
-    /// After a successful wait_until_ready().
-    void stop() { reactor_->stop(); }
-
-private:
-    void run();
-    void serve(Ring& ring);
-
-    const Shared& shared_;
-    std::vector<Fd> listeners_;
-    PasswdPlace users_;
-    End& end_;
-    std::promise<std::expected<void, std::string>> ready_;
-    Reactor* reactor_ = nullptr;
-    std::thread thread_;
-};
-
-void ReactorThread::run() {
-    std::expected<std::unique_ptr<Ring>, std::string> ring =
-        make_uring_ring(shared_.helpers, shared_.uring);
-    if (!ring) {
-        ready_.set_value(std::unexpected(ring.error()));
-        return;
-    }
-    serve(**ring);
-}
-
-void ReactorThread::serve(Ring& ring) {
-    const Config& config = shared_.config;
-    ReactorLog log(ring, shared_.log_file, config.log.level, config.log.ident);
-    BufferPool buffers;
-    PasswdFileVerifier verifier(
-        ring, log, {std::move(users_), shared_.user_names, shared_.users, shared_.cache});
-    MaildirStore store(ring, log, buffers, shared_.store);
-    const std::unique_ptr<Delivery> delivery = make_delivery(config.delivery, ring, buffers);
-    std::vector<Handle> listeners;
-    for (Fd& listener : listeners_) listeners.emplace_back(ring, listener.release());
-    const auto share = static_cast<std::uint32_t>(shared_.reactors);
-    const ReactorLimits limits{(config.limits.connections + share - 1) / share,
-                               config.limits.drain_timeout};
-    Reactor reactor({ring, verifier, store, *delivery, buffers, log, shared_.policy}, log,
-                    std::move(listeners), limits);
-    reactor_ = &reactor;
-    ready_.set_value({});
-    reactor.run();
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t told = ::write(end_.event.get(), &one, sizeof one);
-    end_.all.wait();
-}
+/// How often files of certificates are looked at.
+constexpr int certificate_interval_ms = 60'000;
+/// Debian's; libcurl reads it for each connection.
+constexpr const char* system_ca_file = "/etc/ssl/certs/ca-certificates.crt";
 
 /// The mail root itself may be a symbolic link; nothing beneath it may.
 Config with_real_root(const Config& config) {
@@ -141,25 +58,24 @@ bool is_local(const std::string& folder) {
 /// As many descriptors as may be had; the sentence says where they will not do.
 std::string make_room_for_connections(const Config& config) {
     const std::uint64_t limit = raise_descriptor_limit();
-    const std::uint64_t wanted =
-        config.limits.connections * descriptors_a_session + spare_descriptors;
-    if (limit >= wanted) return {};
+    if (limit >= descriptors_for(config.limits.connections)) return {};
     return fmt::format(
         "the limit of open files, {}, is reached before [limits] connections = {}: about {} "
         "sessions fit (raise it with systemd's LimitNOFILE= or `ulimit -n`)",
-        limit, config.limits.connections,
-        (limit - std::min(limit, spare_descriptors)) / descriptors_a_session);
+        limit, config.limits.connections, sessions_within(limit));
 }
 
 /// One set of listening sockets a reactor.
-std::expected<std::vector<std::vector<Fd>>, std::string> open_listeners(const Config& config,
-                                                                        std::size_t reactors) {
-    std::vector<std::vector<Fd>> sets(reactors);
+std::expected<std::vector<std::vector<Port>>, std::string> open_listeners(const Config& config,
+                                                                          std::size_t reactors) {
+    std::vector<std::vector<Port>> sets(reactors);
     for (const ListenerConfig& listener : config.listeners) {
         for (const SocketAddress& address : listener.addresses) {
             std::expected<std::vector<Fd>, std::string> sockets = make_listeners(address, reactors);
             if (!sockets) return std::unexpected(sockets.error());
-            for (std::size_t i = 0; i < reactors; ++i) sets[i].push_back(std::move((*sockets)[i]));
+            for (std::size_t i = 0; i < reactors; ++i) {
+                sets[i].push_back({std::move((*sockets)[i]), listener.tls});
+            }
         }
     }
     return sets;
@@ -174,18 +90,6 @@ std::expected<Fd, std::string> open_log(const std::string& path) {
                                            strerrordesc_np(errno)));
     }
     return Fd(opened);
-}
-
-/// Without a table everybody is refused with [SYS/TEMP] until the file can be read: better than no
-/// server.
-std::shared_ptr<const PasswdTable> load_users(const std::string& path, Log& log) {
-    std::expected<std::shared_ptr<const PasswdTable>, std::string> table = load_passwd_table(path);
-    if (!table) {
-        log.write(LogLevel::error, table.error() + "; logins are refused until it can be read");
-        return nullptr;
-    }
-    report_passwd_table(**table, path, log);
-    return *table;
 }
 
 /// Made while the process may still be root, who may lock what he likes. Null: it is off.
@@ -212,43 +116,97 @@ std::string listening_text(const Config& config) {
     return text;
 }
 
-/// Returns when every reactor has ended. The first signal drains, the second ends at once.
-void wait_for_the_end(const Signals& signals, int ended_event,
-                      std::vector<std::unique_ptr<ReactorThread>>& threads, Log& log) {
+/// Before there is a ring, and on the main thread, which has none.
+WallTime wall_time_now() {
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    return {std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec};
+}
+
+void write_notices(const std::vector<TlsNotice>& notices, Log& log) {
+    for (const TlsNotice& notice : notices) log.write(notice.level, notice.text);
+}
+
+/// Null where no listener has TLS. As the service user, so that what could not be read again later
+/// is told at the start.
+std::expected<std::unique_ptr<TlsCertificates>, std::string> open_certificates(const Config& config,
+                                                                               Log& log) {
+    const auto has_tls = [](const ListenerConfig& l) { return l.tls != TlsMode::none; };
+    if (std::ranges::none_of(config.listeners, has_tls)) return nullptr;
+    std::expected<TlsCertificates::Opened, std::string> opened =
+        TlsCertificates::open(config.tls->settings, wall_time_now());
+    if (!opened) return std::unexpected("[tls] " + opened.error());
+    write_notices(opened->notices, log);
+    return std::move(opened->certificates);
+}
+
+/// What runs on the main thread while the reactors serve.
+class Overseer {
+public:
+    Overseer(const Config& config, const Signals& signals, const ServiceManager& service_manager,
+             TlsCertificates* certificates, Log& log)
+        : config_(config),
+          signals_(signals),
+          service_manager_(service_manager),
+          certificates_(certificates),
+          log_(log) {}
+
+    /// Returns when every reactor has ended. The first signal drains, the second ends at once.
+    void run(int ended_event, std::vector<std::unique_ptr<ReactorThread>>& threads);
+
+private:
+    void obey_signal(std::vector<std::unique_ptr<ReactorThread>>& threads);
+    void reload();
+
+    const Config& config_;
+    const Signals& signals_;
+    const ServiceManager& service_manager_;
+    TlsCertificates* certificates_;  // null: no TLS
+    Log& log_;
+};
+
+void Overseer::run(int ended_event, std::vector<std::unique_ptr<ReactorThread>>& threads) {
+    const int interval = certificates_ != nullptr ? certificate_interval_ms : -1;
     std::uint64_t ended = 0;
+    service_manager_.ready();
     while (ended < threads.size()) {
-        pollfd waits[] = {{signals.descriptor(), POLLIN, 0}, {ended_event, POLLIN, 0}};
-        if (::poll(waits, 2, -1) < 0) continue;
+        pollfd waits[] = {{signals_.descriptor(), POLLIN, 0}, {ended_event, POLLIN, 0}};
+        const int ready = ::poll(waits, 2, interval);
+        if (ready < 0) continue;
+        if (ready == 0) write_notices(certificates_->check(wall_time_now()), log_);
         std::uint64_t count = 0;
         if (waits[1].revents != 0 && ::read(ended_event, &count, sizeof count) > 0) ended += count;
-        if (waits[0].revents == 0) continue;
-        const Signals::Kind signal = signals.take();
-        if (signal == Signals::Kind::reload) {
-            log.write(
-                LogLevel::info,
-                "SIGHUP: the user database is read again by itself when it changes; a changed "
-                "configuration needs a restart");
-        } else if (signal == Signals::Kind::stop) {
-            for (const std::unique_ptr<ReactorThread>& thread : threads) thread->stop();
-            log.write(LogLevel::info, "stopping: sessions may end (a second signal ends them now)");
-        }
+        if (waits[0].revents != 0) obey_signal(threads);
     }
 }
 
-std::expected<void, std::string> serve(const Shared& shared, std::vector<std::vector<Fd>> listeners,
-                                       const Signals& signals, Log& log,
-                                       const std::function<void()>& on_ready) {
-    std::vector<PasswdPlace> places;  // before any thread that would have to be stopped
-    for (std::size_t i = 0; i < listeners.size(); ++i) {
-        std::expected<PasswdPlace, std::string> users =
-            PasswdPlace::open(shared.config.auth.backend.path);
-        if (!users) return std::unexpected(users.error());
-        places.push_back(std::move(*users));
+void Overseer::obey_signal(std::vector<std::unique_ptr<ReactorThread>>& threads) {
+    const Signals::Kind signal = signals_.take();
+    if (signal == Signals::Kind::reload) reload();
+    if (signal != Signals::Kind::stop) return;
+    service_manager_.stopping();
+    for (const std::unique_ptr<ReactorThread>& thread : threads) thread->stop();
+    log_.write(LogLevel::info, "stopping: sessions may end (a second signal ends them now)");
+}
+
+void Overseer::reload() {
+    service_manager_.reloading();
+    log_.write(LogLevel::info,
+               "SIGHUP: certificates are read again, and the user database by itself when it "
+               "changes; a changed configuration needs a restart");
+    if (certificates_ != nullptr) {
+        write_notices(certificates_->reload(config_.tls->settings, wall_time_now()), log_);
     }
+    service_manager_.ready();
+}
+
+std::expected<void, std::string> serve(const Shared& shared, std::vector<std::vector<Port>> ports,
+                                       std::vector<LoginPlaces> places, Overseer& overseer,
+                                       Log& log, const std::function<void()>& on_ready) {
     ReactorThread::End end{.event = Fd(::eventfd(0, EFD_CLOEXEC))};
     std::vector<std::unique_ptr<ReactorThread>> threads;
-    for (std::size_t reactor = 0; reactor < listeners.size(); ++reactor) {
-        threads.push_back(std::make_unique<ReactorThread>(shared, std::move(listeners[reactor]),
+    for (std::size_t reactor = 0; reactor < ports.size(); ++reactor) {
+        threads.push_back(std::make_unique<ReactorThread>(shared, std::move(ports[reactor]),
                                                           std::move(places[reactor]), end));
         if (std::expected<void, std::string> ready = threads.back()->wait_until_ready(); !ready) {
             for (std::size_t i = 0; i + 1 < threads.size(); ++i) threads[i]->stop();
@@ -259,51 +217,111 @@ std::expected<void, std::string> serve(const Shared& shared, std::vector<std::ve
     log.write(LogLevel::info, fmt::format("serving POP3 on {} with {} reactors",
                                           listening_text(shared.config), threads.size()));
     on_ready();
-    wait_for_the_end(signals, end.event.get(), threads, log);
+    overseer.run(end.event.get(), threads);
     end.all.count_down();
     log.write(LogLevel::info, "stopped");
     return {};
+}
+
+/// What no thread may do any more.
+void confine_to(const Config& config, const SharedLogins& logins, Log& log) {
+    if (!config.runtime.confine) return;
+    const std::string own_maildrops = logins.users != nullptr ? logins.users->own_maildrops() : "";
+    Confinement confinement = confinement_of(with_real_root(config), own_maildrops);
+    if (!config.auth.master.path.empty()) {
+        allow_reading_again(config.auth.master.path, confinement);
+    }
+    if (logins.introspection != nullptr) {
+        allow_connecting(introspection_port(*logins.introspection), confinement);
+        const std::string& own = config.auth.token.ca_file;
+        allow_reading_again(own.empty() ? system_ca_file : own, confinement);
+    }
+    log.write(LogLevel::info, confine(confinement).text());
+}
+
+/// One a reactor.
+std::expected<std::vector<LoginPlaces>, std::string> open_places(const Config& config,
+                                                                 std::size_t reactors) {
+    std::vector<LoginPlaces> places;
+    for (std::size_t i = 0; i < reactors; ++i) {
+        std::expected<LoginPlaces, std::string> opened = LoginPlaces::open(config.auth);
+        if (!opened) return std::unexpected(opened.error());
+        places.push_back(std::move(*opened));
+    }
+    return places;
+}
+
+/// What only root may do, or a process that is not confined yet: before any other thread.
+struct Preparations {
+    std::vector<std::vector<Port>> ports;
+    std::unique_ptr<VerificationCache> cache;
+};
+
+std::expected<Preparations, std::string> prepare(const Config& config, std::size_t reactors,
+                                                 Log& log) {
+    for (const std::string& warning : config.warnings) log.write(LogLevel::warn, warning);
+    if (const std::string few = make_room_for_connections(config); !few.empty()) {
+        log.write(LogLevel::warn, few);
+    }
+    std::expected<std::vector<std::vector<Port>>, std::string> ports =
+        open_listeners(config, reactors);
+    if (!ports) return std::unexpected(ports.error());
+    std::expected<std::unique_ptr<VerificationCache>, std::string> cache =
+        make_cache(config.auth.cache_ttl, log);
+    if (!cache) return std::unexpected(cache.error());
+    if (config.tls && config.tls->kernel) kernel_tls_problem();  // may have its module loaded
+    if (std::expected<void, std::string> dropped = drop_privileges(config.storage.user); !dropped) {
+        return std::unexpected(dropped.error());
+    }
+    return Preparations{std::move(*ports), std::move(*cache)};
+}
+
+std::size_t reactors_of(const Config& config) {
+    return config.runtime.reactors != 0 ? config.runtime.reactors
+                                        : std::max(1u, std::thread::hardware_concurrency());
 }
 
 }  // namespace
 
 std::expected<void, std::string> run_server(const Config& config,
                                             const std::function<void()>& on_ready) {
+    forbid_dumps();
     const Signals signals;  // before any thread: all inherit the mask
-    const std::size_t reactors = config.runtime.reactors != 0
-                                     ? config.runtime.reactors
-                                     : std::max(1u, std::thread::hardware_concurrency());
-    std::expected<std::vector<std::vector<Fd>>, std::string> listeners =
-        open_listeners(config, reactors);
-    if (!listeners) return std::unexpected(listeners.error());
+    const ServiceManager service_manager;
     const std::expected<Fd, std::string> log_file = open_log(config.log.file);
     if (!log_file) return std::unexpected(log_file.error());
     DirectLog log(log_file->get(), config.log.level, config.log.ident);
-    for (const std::string& warning : config.warnings) log.write(LogLevel::warn, warning);
-    if (const std::string few = make_room_for_connections(config); !few.empty()) {
-        log.write(LogLevel::warn, few);
-    }
-    const std::expected<std::unique_ptr<VerificationCache>, std::string> cache =
-        make_cache(config.auth.cache_ttl, log);
-    if (!cache) return std::unexpected(cache.error());
-    if (std::expected<void, std::string> dropped = drop_privileges(config.storage.user); !dropped) {
-        return std::unexpected(dropped.error());
-    }
+    const std::size_t reactors = reactors_of(config);
+    std::expected<Preparations, std::string> prepared = prepare(config, reactors, log);
+    if (!prepared) return std::unexpected(prepared.error());
+    const std::expected<std::unique_ptr<TlsCertificates>, std::string> certificates =
+        open_certificates(config, log);
+    if (!certificates) return std::unexpected(certificates.error());
     std::expected<StoreOptions, std::string> store = store_options(with_real_root(config));
     if (!store) return std::unexpected(store.error());
     const bool local = is_local(store->path.root());
+    const std::expected<std::unique_ptr<SharedLogins>, std::string> logins =
+        SharedLogins::make(config, prepared->cache.get(), log);
+    if (!logins) return std::unexpected(logins.error());
+    std::expected<std::vector<LoginPlaces>, std::string> places = open_places(config, reactors);
+    if (!places) return std::unexpected(places.error());
+    confine_to(config, **logins, log);
     HelperPool helpers(default_helper_sizes());
-    const Shared shared{config,
-                        session_policy(config),
-                        std::move(*store),
-                        user_name_rules(config),
-                        {.storage_is_local = local},
-                        load_users(config.auth.backend.path, log),
-                        cache->get(),
-                        reactors,
-                        log_file->get(),
-                        helpers};
-    return serve(shared, std::move(*listeners), signals, log, on_ready);
+    Tally user_sessions;
+    Tally address_connections;
+    const Shared shared{.config = config,
+                        .policy = session_policy(config),
+                        .store = std::move(*store),
+                        .uring = {.storage_is_local = local},
+                        .logins = **logins,
+                        .user_sessions = user_sessions,
+                        .address_connections = address_connections,
+                        .certificates = certificates->get(),
+                        .reactors = reactors,
+                        .log_file = log_file->get(),
+                        .helpers = helpers};
+    Overseer overseer(config, signals, service_manager, certificates->get(), log);
+    return serve(shared, std::move(prepared->ports), std::move(*places), overseer, log, on_ready);
 }
 
 }  // namespace restante

@@ -8,54 +8,76 @@
 
 namespace restante {
 
+std::span<char> Output::store() {
+    if (buffer_.is_held()) return buffer_.octets();
+    if (small_ != nullptr) return {small_.get(), small_octets};
+    return brief_;
+}
+
 std::span<char> Output::room() {
     if (!buffer_.is_held()) {
-        buffer_ = buffers_.acquire();
-        std::memcpy(buffer_.octets().data(), small_, used_);
+        const std::span<const char> written = store().first(used_);
+        Buffer buffer = buffers_.acquire();
+        std::ranges::copy(written, buffer.octets().begin());
+        buffer_ = std::move(buffer);
+        small_.reset();
     }
     return buffer_.octets().subspan(used_);
 }
 
 std::span<char> Output::line_room(std::size_t octets) {
-    const bool is_small = !buffer_.is_held() && small_octets - used_ >= octets;
-    const std::span<char> free = is_small ? std::span(small_).subspan(used_) : room();
-    ASSERT(free.size() >= octets);
-    return free;
+    const bool is_brief = !buffer_.is_held() && small_ == nullptr;
+    if (is_brief && small_octets - used_ >= octets) {
+        small_ = std::make_unique_for_overwrite<char[]>(small_octets);
+        std::memcpy(small_.get(), brief_, used_);
+    }
+    const std::span<char> free = store().subspan(used_);
+    return free.size() >= octets ? free : room();
+}
+
+// The first of a reply: what was sent last, and from where, is forgotten.
+void Output::append(std::string_view text) {
+    if (used_ == 0) small_.reset();
+    std::span<char> free = store().subspan(used_);
+    if (free.size() < text.size()) free = line_room(text.size());
+    ASSERT(free.size() >= text.size());
+    std::memcpy(free.data(), text.data(), text.size());
+    wrote(text.size());
 }
 
 bool Output::write(std::string_view text) {
     if (BufferPool::buffer_octets - used_ < text.size()) return false;
-    std::ranges::copy(text, line_room(text.size()).begin());
-    used_ += text.size();
+    append(text);
     return true;
 }
 
 void Output::reply(pop3::Reply reply) {
-    used_ += pop3::write_reply(reply, line_room(pop3::short_line_octets_max));
+    char text[pop3::short_line_octets_max];
+    append({text, pop3::write_reply(reply, text)});
 }
 
 void Output::line(std::string_view text) {
     ASSERT(text.size() + 2 <= pop3::response_line_octets_max);
-    char* target = line_room(text.size() + 2).data();
-    std::memcpy(target, text.data(), text.size());
-    std::memcpy(target + text.size(), "\r\n", 2);
-    used_ += text.size() + 2;
+    append(text);
+    append("\r\n");
 }
 
 void Output::stat(std::uint32_t count, pop3::Octets octets) {
-    used_ += pop3::write_stat(count, octets, line_room(pop3::short_line_octets_max));
+    char text[pop3::short_line_octets_max];
+    append({text, pop3::write_stat(count, octets, text)});
 }
 
 void Output::octets(pop3::Octets octets) {
-    used_ += pop3::write_octets(octets, line_room(pop3::short_line_octets_max));
+    char text[pop3::short_line_octets_max];
+    append({text, pop3::write_octets(octets, text)});
 }
 
-void Output::terminate() { ASSERT(write(pop3::termination)); }
+void Output::terminate() { append(pop3::termination); }
 
 std::span<const char> Output::take_small() {
     if (buffer_.is_held() || used_ == 0) return {};
     ++sends_;
-    return std::span<const char>(small_).first(std::exchange(used_, 0));
+    return store().first(std::exchange(used_, 0));
 }
 
 Task<Result<void>> Output::flush() {
@@ -65,8 +87,8 @@ Task<Result<void>> Output::flush() {
 
 Task<Result<void>> Output::send(bool more) {
     if (used_ == 0) co_return Result<void>();
-    const std::int64_t sent = co_await stream_.send(pending(), more, deadline());
-    co_return finish(sent);
+    const std::int64_t result = co_await stream_.send(store().first(used_), more, deadline());
+    co_return sent(result);
 }
 
 Task<Result<std::uint64_t>> Output::send_file(FilePart part, FileSending sending) {
@@ -94,19 +116,16 @@ Task<Result<void>> Output::send_memory(std::span<const char> octets, bool zero_c
 
 Task<Result<void>> Output::send_last(Instant deadline) {
     if (used_ == 0) co_return Result<void>();
-    const std::int64_t sent = co_await stream_.send_last(pending(), deadline);
-    co_return finish(sent);
+    const std::int64_t result = co_await stream_.send_last(store().first(used_), deadline);
+    co_return sent(result);
 }
 
-std::span<const char> Output::pending() const {
-    return buffer_.is_held() ? buffer_.octets().first(used_) : std::span(small_).first(used_);
-}
-
-Result<void> Output::finish(std::int64_t sent) {
+Result<void> Output::sent(std::int64_t result) {
     used_ = 0;
     ++sends_;
     buffer_.reset();
-    if (sent < 0) return std::unexpected(error_of_errno(static_cast<int>(-sent), "send"));
+    small_.reset();
+    if (result < 0) return std::unexpected(error_of_errno(static_cast<int>(-result), "send"));
     return {};
 }
 

@@ -2,7 +2,8 @@
 /// Replies on their way out: gathered, then sent together.
 
 #include <algorithm>
-#include <optional>
+#include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -14,13 +15,13 @@
 
 namespace restante {
 
-/// Holds a pooled buffer only while there is much to send. What is written in one go leaves in one
-/// segment, pipelined replies together.
+/// Has room for a short reply, and holds more only while there is more to send: a pooled buffer
+/// where it is much. What is written in one go leaves in one segment, pipelined replies together.
 class Output final : public WireSink {
 public:
     /// `stall_max`: how long a client may take to accept what one send carries.
-    Output(Ring& ring, BufferPool& buffers, Stream& stream, Duration stall_max)
-        : ring_(ring), buffers_(buffers), stream_(stream), stall_max_(stall_max) {}
+    Output(BufferPool& buffers, Stream& stream, Duration stall_max)
+        : buffers_(buffers), stream_(stream), stall_max_(stall_max) {}
 
     /// One reply, of a line or of a few (CAPA), needs has_room_for_reply(); the caller sends
     /// before.
@@ -40,8 +41,8 @@ public:
 
     /// A place to come back to with take_back().
     struct Mark {
-        std::size_t used;
-        std::uint64_t sends;
+        std::uint32_t used;
+        std::uint32_t sends;
     };
     Mark mark() const { return {used_, sends_}; }
     /// Forgets what was written since `mark`; false, and nothing is forgotten, where it was sent.
@@ -53,14 +54,18 @@ public:
     /// command: to be sent by who calls, else nothing. Valid until something is written.
     std::span<const char> take_small();
 
+    bool sends_plain() const override { return stream_.sends_plain(); }
     std::span<char> room() override;
-    void wrote(std::size_t octets) override { used_ += octets; }
+    void wrote(std::size_t octets) override { used_ += static_cast<std::uint32_t>(octets); }
     bool write(std::string_view text) override;
     Task<Result<void>> flush() override;
     Task<Result<std::uint64_t>> send_file(FilePart part, FileSending sending) override;
     Task<Result<void>> send_memory(std::span<const char> octets, bool zero_copy) override;
     /// Sends what there is and gives the buffer back. `more`: the same response goes on.
     Task<Result<void>> send(bool more);
+    /// The same in two steps, where there is something: what to ask for, and what came of it.
+    Request sending() { return stream_.sending(store().first(used_), false, deadline()); }
+    Result<void> sent(std::int64_t result);
     /// Sends what there is, also on an interrupted stream, until `deadline`: a session's last
     /// reply.
     Task<Result<void>> send_last(Instant deadline);
@@ -68,21 +73,24 @@ public:
 private:
     /// A reply of several lines that is not sent in pieces: CAPA and the list of AUTH.
     static constexpr std::size_t short_reply_octets_max = 2 * pop3::response_line_octets_max;
-    /// A LIST of 20 messages, or the replies to a few commands. Every idle session has as much.
+    /// A LIST of 20 messages, or the replies to a few commands.
     static constexpr std::size_t small_octets = 256 + pop3::short_line_octets_max;
+    /// Most replies: "+OK 20 709124". Every idle session has as much.
+    static constexpr std::size_t brief_octets = 32;
 
-    Instant deadline() const { return std::min(ring_.now() + stall_max_, limit_); }
-    std::span<const char> pending() const;
-    Result<void> finish(std::int64_t sent);
+    Instant deadline() const { return std::min(stream_.now() + stall_max_, limit_); }
+    std::span<char> store();
+    void append(std::string_view text);
 
-    Ring& ring_;
     BufferPool& buffers_;
     Stream& stream_;
     Duration stall_max_;
-    char small_[small_octets];
-    Buffer buffer_;  // from the first line that small_ has no room for
-    std::size_t used_ = 0;
-    std::uint64_t sends_ = 0;
+    // What is to be sent lies in the last of these that is held.
+    char brief_[brief_octets];
+    std::unique_ptr<char[]> small_;
+    Buffer buffer_;
+    std::uint32_t used_ = 0;
+    std::uint32_t sends_ = 0;
     Instant limit_ = never;
 };
 

@@ -1,12 +1,17 @@
 // What the log says of a session, in the form that ban filters and log readers know from Dovecot.
 #include <fmt/format.h>
 
+#include "net/tls_engine.h"
 #include "session/session.h"
 
 namespace restante {
 
 std::string Session::addresses() const {
-    return fmt::format("rip={}, lip={}", peer_.host(), local_.host());
+    std::string text = fmt::format("rip={}, lip={}", peer_.host(), local_.host());
+    const TlsEngine* tls = stream_.tls();
+    if (tls == nullptr) return text;
+    if (!tls->failure().empty()) return text + ", " + tls->failure();
+    return text + (tls->is_established() ? ", TLS" : ", TLS handshaking");
 }
 
 void Session::report_login() {
@@ -19,35 +24,46 @@ void Session::report_login() {
 
 void Session::report_end(const Result<Departure>& end) {
     if (service_.log.is_enabled(LogLevel::info)) {
-        service_.log.write(LogLevel::info, marks_ ? session_report(end) : login_report(end));
+        service_.log.write(LogLevel::info, visit_ ? session_report(end) : login_report(end));
     }
-    if (!service_.log.is_enabled(LogLevel::debug)) return;
+    if (!phase_times_) return;
     static constexpr const char* names[phases] = {"connect",  "tls",    "authentication", "open",
                                                   "commands", "update", "closed"};
     std::string line =
         fmt::format("pop3({})<{}><{}>: phases", log_escaped(user_), process_id(), id_);
     for (std::size_t i = 0; i < phases; ++i) {
-        if (phase_times_[i].count() > 0)
-            line += fmt::format(" {}={}us", names[i], phase_times_[i].count() / 1000);
+        const Duration spent = phase_times_->spent[i];
+        if (spent.count() > 0) line += fmt::format(" {}={}us", names[i], spent.count() / 1000);
     }
     service_.log.write(LogLevel::debug, line);
 }
 
-/// Of a connection that did not log in.
+/// Of a connection that did not log in. Ban filters know these words, and which of them tell of an
+/// attempt; an own word counts for nothing with them.
 std::string Session::login_report(const Result<Departure>& end) const {
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(service_.ring.now() - started_).count();
     std::string reason;
     if (failed_logins_ > 0) {
-        reason = fmt::format("auth failed, {} attempts in {} secs", failed_logins_, seconds);
-    } else if (end && *end == Departure::bad_commands) {
-        reason = "too many bad commands";
+        const bool was_right = refused_ != nullptr;  // once: the reason why it did not help
+        reason = fmt::format("{}{} (auth failed, {} attempts in {} secs)", was_right ? ": " : "",
+                             was_right ? refused_ : "", failed_logins_, seconds);
+    } else if (has_tried_cleartext_) {
+        reason = " (tried to use disallowed plaintext auth)";
+    } else if (end && *end == Departure::failed_logins) {
+        reason = " (tried to use disabled SASL auth)";
     } else if (refused_ != nullptr) {
-        reason = refused_;
+        reason = fmt::format(" ({})", refused_);
+    } else if (end && *end == Departure::bad_commands) {
+        reason = " (too many bad commands)";
+    } else if (interrupted_) {
+        reason = " (server shutting down)";
+    } else if (is_in_exchange_) {
+        reason = fmt::format(" (client didn't finish SASL auth, waited {} secs)", seconds);
     } else {
-        reason = fmt::format("no auth attempts in {} secs", seconds);
+        reason = fmt::format(" (no auth attempts in {} secs)", seconds);
     }
-    return fmt::format("pop3-login: Disconnected ({}): user=<{}>, {}{}{}{}, session=<{}>", reason,
+    return fmt::format("pop3-login: Disconnected{}: user=<{}>, {}{}{}{}, session=<{}>", reason,
                        log_escaped(user_), *method_ != '\0' ? "method=" : "", method_,
                        *method_ != '\0' ? ", " : "", addresses(), id_);
 }
@@ -67,9 +83,10 @@ std::string Session::session_report(const Result<Departure>& end) const {
     const bool removed = end && *end == Departure::logged_out;
     return fmt::format(
         "pop3({})<{}><{}>: Disconnected: {} top={}/{}, retr={}/{}, del={}/{}, size={}",
-        log_escaped(user_), process_id(), id_, reason, topped_.count, topped_.octets.value(),
-        retrieved_.count, retrieved_.octets.value(), removed ? marks_->marked_count() : 0,
-        marks_->count(), maildrop_octets_.value());
+        log_escaped(user_), process_id(), id_, reason, visit_->topped.count,
+        visit_->topped.octets.value(), visit_->retrieved.count, visit_->retrieved.octets.value(),
+        removed ? visit_->marks.marked_count() : 0, visit_->marks.count(),
+        visit_->maildrop_octets.value());
 }
 
 void Session::report_message(pop3::MessageNumber number, const Error& error) {
@@ -80,7 +97,7 @@ void Session::report_message(pop3::MessageNumber number, const Error& error) {
     service_.log.write(
         level, fmt::format("pop3({})<{}><{}>: message {} (unique-id {}): {}", log_escaped(user_),
                            process_id(), id_, number.value(),
-                           maildrop_->message(number.index()).unique_id, describe(error)));
+                           visit_->maildrop->message(number.index()).unique_id, describe(error)));
 }
 
 }  // namespace restante

@@ -25,14 +25,14 @@ const char* refusal_text(pop3::CommandError error) {
 }  // namespace
 
 Session::Session(const SessionService& service, Handle socket, const SocketAddress& peer,
-                 const SocketAddress& local)
+                 const SocketAddress& local, TlsMode tls)
     : service_(service),
-      stream_(service.ring, std::move(socket)),
-      output_(service.ring, service.buffers, stream_, service.policy.idle_timeout),
+      stream_(std::move(socket)),
+      output_(service.buffers, stream_, service.policy.idle_timeout),
       peer_(peer),
       local_(local),
+      tls_mode_(tls),
       started_(service.ring.now()),
-      phase_started_(started_),
       running_(run()) {
     std::array<std::byte, id_random_octets> random;
     service.ring.fill_random(random);
@@ -40,6 +40,9 @@ Session::Session(const SessionService& service, Handle socket, const SocketAddre
         base64_encode({reinterpret_cast<const char*>(random.data()), random.size()});
     ASSERT(id.size() < id_octets_max);
     std::memcpy(id_, id.c_str(), id.size() + 1);
+    if (service.log.is_enabled(LogLevel::debug)) {
+        phase_times_ = std::make_unique<PhaseTimes>(PhaseTimes{.entered = started_});
+    }
 }
 
 void Session::start(void (*on_end)(void*), void* context) { running_.start(on_end, context); }
@@ -55,7 +58,13 @@ Task<void> Session::run() {
     Result<Departure> left = co_await authorization();  // opens and locks the maildrop on success
     if (left && *left == Departure::authenticated) left = co_await transaction();
     if (left && *left == Departure::quit) left = co_await update();
-    maildrop_.reset();  // the lock is free before the last reply is sent
+    co_await end(left);
+}
+
+// What is only needed now is not in the frame that every idle session has.
+Task<void> Session::end(const Result<Departure>& why) {
+    Result<Departure> left = why;
+    if (visit_) visit_->maildrop.reset();  // the lock is free before the last reply is sent
     if (left) {
         const Duration patience =
             interrupted_ ? last_words_max : Duration(service_.policy.idle_timeout);
@@ -71,32 +80,74 @@ Task<void> Session::run() {
     }
 }
 
-Task<Result<pop3::LineReader::Next>> Session::next_line(LineKind kind, Instant deadline) {
-    using Status = pop3::LineReader::Status;
-    for (;;) {
-        // Here, because a client that never lets us wait would never be interrupted or late.
-        if (interrupted_) co_return std::unexpected(Error{ErrorKind::timed_out, 0, "shutdown"});
-        if (service_.ring.now() >= deadline) {
-            co_return std::unexpected(Error{ErrorKind::timed_out, 0, "deadline"});
-        }
-        const pop3::LineReader::Next next = reader_.next(line_octets_max(kind));
-        const bool is_complete = next.status != Status::incomplete;
-        if (is_complete && output_.has_room_for_reply()) co_return next;
-        std::span<const char> small;
-        if (!is_complete) small = output_.take_small();
-        if (small.empty()) {
-            const Result<void> sent = co_await output_.send(false);
-            if (!sent) co_return std::unexpected(sent.error());
-        }
-        if (is_complete) co_return next;
-        // One await: each has its place in the frame that every idle session holds.
-        const std::int64_t got = co_await stream_.exchange(small, reader_.space(), deadline);
-        if (got == 0) co_return std::unexpected(Error{ErrorKind::peer_closed, 0, "receive"});
-        if (got < 0) {
-            co_return std::unexpected(error_of_errno(static_cast<int>(-got), "receive"));
-        }
-        reader_.feed(static_cast<std::size_t>(got));
+std::optional<Request> Session::LineSteps::end(Result<pop3::LineReader::Next> result) {
+    result_ = result;
+    has_ended_ = true;
+    return std::nullopt;
+}
+
+std::optional<Request> Session::LineSteps::next() {
+    if (has_ended_) return std::nullopt;
+    // Here, because a client that never lets us wait would never be interrupted or late.
+    if (session_.interrupted_)
+        return end(std::unexpected(Error{ErrorKind::timed_out, 0, "shutdown"}));
+    if (session_.service_.ring.now() >= deadline_)
+        return end(std::unexpected(Error{ErrorKind::timed_out, 0, "deadline"}));
+    const Result<pop3::LineReader::Next> next = session_.received_line(kind_);
+    if (!next) return end(next);
+    Output& output = session_.output_;
+    const bool is_complete = next->status != pop3::LineReader::Status::incomplete;
+    if (is_complete) end(*next);  // once the replies before it have left, if they must
+    if (is_complete && output.has_room_for_reply()) return std::nullopt;
+    std::span<const char> small;
+    if (!is_complete) small = output.take_small();
+    is_sending_ = small.empty() && !output.is_empty();
+    if (is_sending_) return output.sending();
+    return session_.stream_.exchange(small, deadline_);
+}
+
+void Session::LineSteps::take(const Operation& ended) {
+    const std::int64_t result = ended.result;
+    if (is_sending_) {
+        const Result<void> sent = session_.output_.sent(result);
+        if (!sent) end(std::unexpected(sent.error()));
+    } else if (result > 0) {
+        session_.feed(ended.received());
+    } else if (result == 0) {
+        end(std::unexpected(Error{ErrorKind::peer_closed, 0, "receive"}));
+    } else {
+        end(std::unexpected(error_of_errno(static_cast<int>(-result), "receive")));
     }
+}
+
+void Session::feed(std::span<const char> octets) {
+    if (is_secure()) return stream_.feed(octets);
+    reader_.feed(octets);
+}
+
+/// Of what has come, which is decrypted as far as that takes.
+Result<pop3::LineReader::Next> Session::received_line(LineKind kind) {
+    for (;;) {
+        const pop3::LineReader::Next next = reader_.next(line_octets_max(kind));
+        if (next.status != pop3::LineReader::Status::incomplete) return next;
+        if (!stream_.has_input_pending()) return next;
+        const Result<void> decrypted = decrypt();
+        if (!decrypted) return std::unexpected(decrypted.error());
+    }
+}
+
+/// A record at most. No coroutine, so that its buffer is on the stack of the reactor and in no
+/// session's frame.
+Result<void> Session::decrypt() {
+    char plaintext[pop3::LineReader::fed_octets_max];
+    const std::int64_t read = stream_.read(plaintext);
+    if (read == -EAGAIN) return {};
+    if (read == 0) return std::unexpected(Error{ErrorKind::peer_closed, 0, "receive"});
+    if (read < 0) return std::unexpected(error_of_errno(static_cast<int>(-read), "receive"));
+    const auto octets = std::span<const char>(plaintext).first(static_cast<std::size_t>(read));
+    reader_.feed(octets);
+    explicit_bzero(plaintext, octets.size());
+    return {};
 }
 
 /// An AUTH command may bring a token along (RFC 5034 §4).
@@ -134,17 +185,15 @@ bool Session::has_too_many_bad_lines(pop3::State state) const {
 
 /// CAPA (RFC 2449 §5): the same in both states. USER and SASL only where they would be let in.
 void Session::capabilities() {
-    const SessionPolicy& policy = service_.policy;
     output_.reply(pop3::Reply::ok("capabilities follow"));
     output_.line("TOP");
     output_.line("UIDL");
-    if (policy.allow_cleartext) {
-        output_.line("USER");
-        std::string mechanisms = "SASL";
-        if (policy.plain) mechanisms += " PLAIN";
-        if (policy.login) mechanisms += " LOGIN";
-        if (policy.plain || policy.login) output_.line(mechanisms);
-    }
+    if (tls_mode_ == TlsMode::starttls && !is_secure()) output_.line("STLS");
+    if (allows_cleartext()) output_.line("USER");
+    std::string mechanisms = "SASL";
+    const SaslMechanisms offered = offered_mechanisms(service_.policy.sasl, channel());
+    offered.for_each([&mechanisms](SaslMechanism each) { (mechanisms += ' ') += name_of(each); });
+    if (!offered.empty()) output_.line(mechanisms);
     output_.line("RESP-CODES");
     output_.line("PIPELINING");
     output_.line("AUTH-RESP-CODE");
@@ -154,10 +203,12 @@ void Session::capabilities() {
 }
 
 void Session::enter(Phase phase) {
-    const Instant now = service_.ring.now();
-    phase_times_[static_cast<std::size_t>(phase_)] += now - phase_started_;
+    if (phase_times_) {
+        const Instant now = service_.ring.now();
+        phase_times_->spent[static_cast<std::size_t>(phase_)] += now - phase_times_->entered;
+        phase_times_->entered = now;
+    }
     phase_ = phase;
-    phase_started_ = now;
     probe_phase(id_, phase);
 }
 

@@ -44,7 +44,7 @@ bool Session::answer(const pop3::Command& command) {
     const bool has_argument = command.argument_count > 0;
     switch (command.verb) {
         case pop3::Verb::stat:
-            output_.stat(marks_->count() - marks_->marked_count(), remaining_octets());
+            output_.stat(visit_->marks.count() - visit_->marks.marked_count(), remaining_octets());
             return true;
         case pop3::Verb::list:
         case pop3::Verb::uidl:
@@ -53,7 +53,7 @@ bool Session::answer(const pop3::Command& command) {
         case pop3::Verb::dele: mark(argument); return true;
         case pop3::Verb::noop: output_.reply(pop3::Reply::ok()); return true;
         case pop3::Verb::rset:
-            marks_->unmark_all();
+            visit_->marks.unmark_all();
             output_.reply(pop3::Reply::ok());
             return true;
         case pop3::Verb::capa: capabilities(); return true;
@@ -62,7 +62,7 @@ bool Session::answer(const pop3::Command& command) {
 }
 
 /// The commands that a multi-line response answers.
-Task<Result<void>> Session::answer_at_length(pop3::Command command) {
+Task<Result<void>> Session::answer_at_length(const pop3::Command& command) {
     Result<void> answered;
     if (command.verb == pop3::Verb::list || command.verb == pop3::Verb::uidl) {
         answered = co_await list_all(command.verb);
@@ -82,7 +82,7 @@ Task<Result<void>> Session::answer_at_length(pop3::Command command) {
 /// LIST and UIDL without an argument: those not marked as deleted (RFC 1939 §5, §7).
 Task<Result<void>> Session::list_all(pop3::Verb verb) {
     output_.reply(pop3::Reply::ok("listing follows"));
-    for (std::uint32_t index = 0; index < maildrop_->count();) {
+    for (std::uint32_t index = 0; index < visit_->maildrop->count();) {
         index = list_some(verb, index);
         if (output_.has_room_for_reply()) continue;
         const Result<void> sent = co_await output_.send(true);
@@ -95,21 +95,18 @@ Task<Result<void>> Session::list_all(pop3::Verb verb) {
 /// As many lines as there is room for, from the message `index` on; returns the first that is not
 /// listed.
 std::uint32_t Session::list_some(pop3::Verb verb, std::uint32_t index) {
-    const std::span<char> room = output_.line_room(pop3::short_line_octets_max);
-    const std::uint32_t count = maildrop_->count();
-    std::size_t written = 0;
-    for (; index < count && room.size() - written >= pop3::short_line_octets_max; ++index) {
-        const pop3::MessageNumber number = pop3::MessageNumber::at(index);
-        if (marks_->marked_count() > 0 && marks_->is_marked(number)) continue;
-        written += write_listing(verb, number, false, room.subspan(written));
-    }
-    output_.wrote(written);
-    return index;
+    pop3::ListingWriter lines(output_.line_room(pop3::short_line_octets_max),
+                              pop3::MessageNumber::at(index));
+    const pop3::Listing listing =
+        verb == pop3::Verb::list ? pop3::Listing::octets : pop3::Listing::unique_ids;
+    const std::uint32_t next = visit_->maildrop->list(listing, index, visit_->marks, lines);
+    output_.wrote(lines.written());
+    return next;
 }
 
 std::size_t Session::write_listing(pop3::Verb verb, pop3::MessageNumber number, bool ok,
                                    std::span<char> target) const {
-    const MessageFacts message = maildrop_->message(number.index());
+    const MessageFacts message = visit_->maildrop->message(number.index());
     return verb == pop3::Verb::list
                ? pop3::write_scan_listing(number, message.octets, ok, target)
                : pop3::write_unique_id_listing(number, message.unique_id, ok, target);
@@ -126,33 +123,33 @@ void Session::list_one(pop3::Verb verb, std::string_view digits) {
 void Session::mark(std::string_view digits) {
     const std::optional<pop3::MessageNumber> number = find(digits);
     if (!number) return output_.reply(no_such_message);
-    marks_->mark(*number, maildrop_->message(number->index()).octets);
+    visit_->marks.mark(*number, visit_->maildrop->message(number->index()).octets);
     output_.reply(pop3::Reply::ok("marked as deleted"));
 }
 
 /// RETR and TOP. What goes wrong before the status line refuses the command; after it, only closing
 /// the connection keeps the client from taking a part for the whole.
 Task<Result<void>> Session::send_message(pop3::MessageNumber number, pop3::BodyLines body) {
-    const Result<MessageSource*> source = co_await maildrop_->open_message(number.index());
+    const Result<MessageSource*> source = co_await visit_->maildrop->open_message(number.index());
     if (!source) {
         report_message(number, source.error());
         output_.reply(refusal_of(source.error()));
         co_return Result<void>();
     }
     const Output::Mark mark = output_.mark();
-    const pop3::Octets octets = maildrop_->message(number.index()).octets;
+    const pop3::Octets octets = visit_->maildrop->message(number.index()).octets;
     if (body.is_all()) {
         output_.octets(octets);
     } else {
         output_.reply(pop3::Reply::ok("top of message follows"));
     }
     const Result<void> sent = co_await service_.delivery.deliver(**source, body, output_);
-    maildrop_->close_message();
+    visit_->maildrop->close_message();
     if (!sent) {
         const Result<void> refused = co_await refuse_message(number, sent.error(), mark);
         co_return refused;
     }
-    Transfers& transfers = body.is_all() ? retrieved_ : topped_;
+    Transfers& transfers = body.is_all() ? visit_->retrieved : visit_->topped;
     ++transfers.count;
     transfers.octets += octets;
     co_return sent;
@@ -166,22 +163,23 @@ Task<Result<void>> Session::refuse_message(pop3::MessageNumber number, Error err
     if (error.kind == ErrorKind::peer_closed || error.kind == ErrorKind::timed_out) {
         co_return std::unexpected(error);
     }
-    co_await maildrop_->note_changed(number.index());
+    co_await visit_->maildrop->note_changed(number.index());
     if (!output_.take_back(mark)) co_return std::unexpected(error);
     output_.reply(refusal_of(error));
     co_return Result<void>();
 }
 
 pop3::Octets Session::remaining_octets() const {
-    pop3::Octets octets = maildrop_->octets();
-    octets -= marks_->marked_octets();
+    pop3::Octets octets = visit_->maildrop->octets();
+    octets -= visit_->marks.marked_octets();
     return octets;
 }
 
 /// Nothing where there is no such message, or it is marked as deleted.
 std::optional<pop3::MessageNumber> Session::find(std::string_view digits) const {
     const std::optional<pop3::MessageNumber> number = pop3::MessageNumber::parse(digits);
-    if (!number || !marks_->exists(*number) || marks_->is_marked(*number)) return std::nullopt;
+    if (!number || !visit_->marks.exists(*number) || visit_->marks.is_marked(*number))
+        return std::nullopt;
     return number;
 }
 

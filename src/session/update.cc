@@ -6,8 +6,8 @@ namespace restante {
 /// received.
 Task<Result<Departure>> Session::update() {
     enter(Phase::update);
-    if (marks_->marked_count() > 0) {
-        const CommitOutcome outcome = co_await maildrop_->commit(*marks_);
+    if (visit_->marks.marked_count() > 0) {
+        const CommitOutcome outcome = co_await visit_->maildrop->commit(visit_->marks);
         if (outcome != CommitOutcome::done) {
             output_.reply(pop3::Reply::err(pop3::ResponseCode::sys_temp,
                                            "some deleted messages not removed"));

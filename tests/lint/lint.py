@@ -34,8 +34,8 @@ LAYERS = {
     "src/net/": ("base/", "ring/", "net/"),
     "src/maildir/": ("base/", "pop3/", "ring/", "maildir/"),
     "src/auth/": ("base/", "ring/", "auth/"),
-    "src/session/": ("base/", "pop3/", "ring/", "maildir/", "net/stream", "auth/verifier.h",
-                     "auth/sasl.h", "session/"),
+    "src/session/": ("base/", "pop3/", "ring/", "maildir/", "net/stream", "net/tls_", "auth/verifier.h",
+                     "auth/sasl_", "auth/tally.h", "auth/throttle.h", "session/"),
     "src/server/": ("base/", "pop3/", "ring/", "net/", "maildir/", "auth/", "session/", "server/"),
     "src/cli/": ("base/", "pop3/", "ring/", "net/", "maildir/", "auth/", "session/", "server/",
                  "cli/"),
@@ -50,6 +50,9 @@ LIBRARY_HOMES = {
     r"toml(\+\+|plusplus).*": r"src/server/config[^/]*\.cc",
     r"CLI/.*": r"src/cli/command_options\.h",
     r"hwy/.*": r"src/base/text_lines\.cc|tests/unit/pop3_vector_passes_test\.cc",
+    r"gsasl\.h": r"src/auth/(gsasl_exchange|scram)\.cc",
+    r"curl/.*": r"src/auth/introspection\.(h|cc)",
+    r"jansson\.h": r"src/auth/json_object\.h",
     r"mimalloc.*": r"(?!)",
 }
 

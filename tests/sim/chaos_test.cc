@@ -21,8 +21,8 @@ constexpr std::uint64_t seeds_default = 200;
 constexpr int steps = 800;
 constexpr std::size_t clients_max = 6;
 constexpr std::size_t log_octets_shown = 3000;
-/// Five failed logins on one connection are answered within it (2 + 4 + 8 + 16 + 30 seconds).
-constexpr Duration delays_max = std::chrono::seconds(90);
+/// Five failed logins on one connection are answered within it (30 seconds each).
+constexpr Duration delays_max = std::chrono::seconds(160);
 constexpr std::uint64_t never_again = ~std::uint64_t{0};
 const std::vector<std::string> users = {"mrose", "elise", "jdoe"};
 

@@ -182,7 +182,7 @@ public:
         meter.feed(message);
         measure_ = meter.finish();
     }
-    pop3::MessageMeasure measure() const override { return measure_; }
+    const pop3::MessageMeasure& measure() const override { return measure_; }
     bool is_as_measured() const override { return true; }
     WallTime modified() const override { return modified_; }
     Request read(std::uint64_t offset, std::span<char> target) override {
@@ -197,8 +197,8 @@ public:
         Client client = ring_.connect(listener);
         SocketAddress peer;
         SocketAddress local;
-        Stream stream(ring_, ask_for_handle(ring_, Request::accept(listener, peer, local)));
-        Output output(ring_, buffers_, stream, std::chrono::minutes(10));
+        Stream stream(ask_for_handle(ring_, Request::accept(listener, peer, local)));
+        Output output(buffers_, stream, std::chrono::minutes(10));
         const Result<void> delivered = finish(ring_, delivery_->deliver(*this, body, output));
         CHECK(delivered.has_value());
         const Result<void> sent = finish(ring_, output.send(false));

@@ -57,6 +57,7 @@ private:
         std::function<void()> run;
     };
     Request with_own_device(const Request& request) const {
+        if (request.kind != Kind::remove) return request;
         const std::uint64_t device = ring_.files().device();
         for (Removal& removal : request.removals) {
             if (is_overlay) removal.device = removal.device == files_device ? device : 0;
@@ -64,7 +65,10 @@ private:
         return request;
     }
     void disguise(const Request& request) const {
-        if (request.file_status != nullptr && request.file_status->kind == FileKind::regular)
+        const bool has_status = request.kind == Kind::open || request.kind == Kind::status ||
+                                request.kind == Kind::status_at;
+        if (has_status && request.file_status != nullptr &&
+            request.file_status->kind == FileKind::regular)
             request.file_status->device = files_device;
         if (request.kind != Kind::list_directory) return;
         DirectoryListing other;

@@ -70,7 +70,8 @@ bool SimKernel::is_ready(const Operation& operation) const {
 
 bool SimKernel::is_whole_send_ready(const Operation& operation) const {
     const Request& request = operation.request;
-    return connection(operation).send_room() >= std::max(request.source.size(), request.octets);
+    const bool is_file = request.kind == Request::Kind::send_file;
+    return connection(operation).send_room() >= (is_file ? request.octets : request.source.size());
 }
 
 std::int64_t SimKernel::carry_out(Operation& operation) {
@@ -161,8 +162,13 @@ bool SimKernel::is_sending(const Operation& operation) const {
 }
 
 std::int64_t SimKernel::receive(Operation& operation) {
-    const std::span<char> target = operation.request.target;
-    return connection(operation).receive(target.first(part_of(target.size())));
+    const std::size_t most =
+        options_.short_reads ? 1 + random_.below(buffer_octets_max) : buffer_octets_max;
+    received_ = std::make_unique_for_overwrite<char[]>(most);
+    const std::span<char> buffer(received_.get(), most);
+    const std::int64_t got = connection(operation).receive(buffer.first(part_of(most)));
+    if (got > 0) operation.received_first = received_.get();
+    return got;
 }
 
 std::int64_t SimKernel::send(Operation& operation) {

@@ -28,6 +28,8 @@ public:
     bool is_ready(const Operation& operation) const;
     /// The result, or would_block. A send may have made progress all the same.
     std::int64_t carry_out(Operation& operation);
+    /// What was received last may not be looked at any more.
+    void forget_received() { received_.reset(); }
     /// Whether a send has room for all of it.
     bool is_whole_send_ready(const Operation& operation) const;
 
@@ -43,6 +45,8 @@ public:
     void restart();
 
 private:
+    static constexpr std::size_t buffer_octets_max = 2048;
+
     /// One of them is set, or none (a sink).
     struct Descriptor {
         std::shared_ptr<SimListener> listener;
@@ -82,8 +86,9 @@ private:
     SimFileSystem& files_;
     std::map<int, Descriptor> descriptors_;
     std::map<int, std::string> written_;
-    int next_fd_ = 1000;   // never a real one, never used twice
-    int first_fd_ = 1000;  // since the last power cut
+    std::unique_ptr<char[]> received_;  // of the last receive; new each time, so that ASan sees
+    int next_fd_ = 1000;                // never a real one, never used twice
+    int first_fd_ = 1000;               // since the last power cut
 };
 
 }  // namespace restante::sim

@@ -30,7 +30,9 @@ bool is_on_descriptor(const Request& request, int fd) {
 std::int64_t end_after_crash(const Request& request) {
     using Kind = Request::Kind;
     if (request.kind == Kind::offload) return -EAGAIN;
-    for (Removal& removal : request.removals) removal.result = -EIO;
+    if (request.kind == Kind::remove) {
+        for (Removal& removal : request.removals) removal.result = -EIO;
+    }
     return can_end_early(request.kind) || request.kind == Kind::shutdown ? -ECANCELED : -EIO;
 }
 
@@ -65,6 +67,7 @@ bool SimRing::may_answer_inline(const Operation& operation) const {
 
 bool SimRing::attempt(Operation& operation) {
     ASSERT(!operation.in_flight);
+    kernel_.forget_received();
     if (has_crashed() || options_.inline_answers == InlineAnswers::never) return false;
     if (!may_answer_inline(operation)) return false;
     if (options_.inline_answers == InlineAnswers::by_seed && random_.coin()) return false;
@@ -165,6 +168,7 @@ void SimRing::complete(Operation& operation, std::int64_t result) {
     record(operation, entry->number);
     in_flight_.erase(entry);
     operation.on_complete(operation);
+    kernel_.forget_received();
 }
 
 // FNV-1a.

@@ -41,15 +41,32 @@ std::string md5_hex(std::string_view octets) {
     return hex;
 }
 
-Task<Result<Verdict>> SimVerifier::verify(Proof proof) {
+Task<Result<Credentials>> SimVerifier::credentials(CredentialQuery query, LoginOrigin) {
+    const auto found = secrets_.find(query.user);
+    Credentials known;
+    known.secret = Secret(found == secrets_.end() ? "nobody's" : std::string_view(found->second));
+    const bool is_sha_1 = query.kind == CredentialKind::scram_sha_1;
+    known.scram =
+        derive_scram_keys(known.secret.text(), {.octets = "of simulation", .iterations = 16},
+                          is_sha_1 ? DigestAlgorithm::sha1 : DigestAlgorithm::sha256)
+            .value();
+    if (found != secrets_.end()) known.account.emplace().name = found->first;
+    const Instant soon = ring_.now() + std::chrono::microseconds(50);
+    co_await perform(ring_, Request::sleep().until(soon));
+    co_return known;
+}
+
+Task<Result<Verdict>> SimVerifier::verify(Proof proof, LoginOrigin) {
     const std::string_view user = std::visit([](const auto& any) { return any.user; }, proof);
     const auto found = secrets_.find(user);
     const std::string secret = found == secrets_.end() ? "" : found->second;
     bool is_right = false;
     if (const auto* apop = std::get_if<ApopProof>(&proof)) {
         is_right = apop->digest == md5_hex(std::string(apop->timestamp) + secret);
+    } else if (const auto* password = std::get_if<PasswordProof>(&proof)) {
+        is_right = password->password == secret;
     } else {
-        is_right = std::get<PasswordProof>(proof).password == secret;
+        is_right = std::holds_alternative<ExternalProof>(proof);
     }
     const Instant soon = ring_.now() + std::chrono::microseconds(50);
     co_await perform(ring_, Request::sleep().until(soon));
@@ -59,11 +76,15 @@ Task<Result<Verdict>> SimVerifier::verify(Proof proof) {
     co_return Verdict(std::move(account));
 }
 
-World::World(const SimOptions& options, const WorldSettings& settings)
+World::World(const SimOptions& options, const WorldSettings& settings,
+             const VerifierMaker& make_verifier)
     : ring_(options),
       config_(config_of(settings)),
       verifier_(ring_),
       policy_(session_policy(config_)),
+      throttle_(throttle_settings(config_)),
+      own_verifier_(make_verifier ? make_verifier(ring_, throttle_) : nullptr),
+      login_(LoginSources{own_verifier_ ? *own_verifier_ : verifier_, user_name_rules(config_)}),
       store_options_(store_options(config_).value()) {
     files().make_directory(mail_root);
     start_server();
@@ -84,12 +105,14 @@ void World::start_server() {
     log_ = std::make_unique<ReactorLog>(ring_, log_sink_, config_.log.level, config_.log.ident);
     store_ = std::make_unique<MaildirStore>(ring_, *log_, *buffers_, store_options_);
     delivery_ = make_delivery(config_.delivery, ring_, *buffers_);
-    std::vector<Handle> listeners;
-    listeners.emplace_back(ring_, listener_);
-    const SessionService service{ring_, verifier_, *store_, *delivery_, *buffers_, *log_, policy_};
+    std::vector<ListeningSocket> listeners;
+    listeners.push_back({Handle(ring_, listener_), TlsMode::none});
+    const SessionService service{ring_, login_,  *store_, *delivery_, *buffers_,
+                                 *log_, policy_, nullptr, throttle_,  user_sessions_};
     reactor_ = std::make_unique<Reactor>(
-        service, *log_, std::move(listeners),
-        ReactorLimits{config_.limits.connections, config_.limits.drain_timeout});
+        service, *log_, address_connections_, std::move(listeners),
+        ReactorLimits{config_.limits.connections, config_.limits.connections_per_ip,
+                      config_.limits.drain_timeout});
     reactor_->start();
 }
 
@@ -139,7 +162,7 @@ std::vector<std::string> World::messages(std::string_view user) {
     return names;
 }
 
-Client World::connect() { return ring_.connect(listener_); }
+Client World::connect(std::string_view peer) { return ring_.connect(listener_, peer); }
 
 void World::settle() {
     ring_.settle();

@@ -3,6 +3,7 @@
 /// the clock and the user database are simulated.
 
 #include <array>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -10,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/login_verifier.h"
 #include "auth/verifier.h"
 #include "maildir/maildir_store.h"
 #include "server/config.h"
@@ -23,14 +25,15 @@ inline constexpr std::string_view mail_root = "/var/vmail";
 /// Lower-case hex of the MD5, for APOP.
 std::string md5_hex(std::string_view octets);
 
-/// Users and their secrets; PLAIN and APOP. Its answer takes a turn of the ring.
+/// Users and their secrets. Its answer takes a turn of the ring.
 class SimVerifier final : public Verifier {
 public:
     explicit SimVerifier(Ring& ring) : ring_(ring) {}
     void add(std::string_view user, std::string_view password) {
         secrets_[std::string(user)] = password;
     }
-    Task<Result<Verdict>> verify(Proof proof) override;
+    Task<Result<Verdict>> verify(Proof proof, LoginOrigin origin) override;
+    Task<Result<Credentials>> credentials(CredentialQuery query, LoginOrigin origin) override;
 
 private:
     Ring& ring_;
@@ -48,9 +51,13 @@ inline WorldSettings delivered_by(std::string_view strategy) {
     return {{"delivery.strategy", '"' + std::string(strategy) + '"'}};
 }
 
+/// A user database of a test's own.
+using VerifierMaker = std::function<std::unique_ptr<Verifier>(SimRing&, Throttle&)>;
+
 class World {
 public:
-    explicit World(const SimOptions& options, const WorldSettings& settings = {});
+    explicit World(const SimOptions& options, const WorldSettings& settings = {},
+                   const VerifierMaker& make_verifier = nullptr);
     /// Stops the server, lets it end, and asserts that no operation and no descriptor is left.
     ~World();
 
@@ -67,7 +74,7 @@ public:
     /// Names in new/ and cur/, sorted, without flags.
     std::vector<std::string> messages(std::string_view user);
 
-    Client connect();
+    Client connect(std::string_view peer = "198.51.100.7:40000");
     /// Runs until nothing more happens without time passing.
     void settle();
     /// Lets time pass, deadlines and all.
@@ -93,6 +100,11 @@ private:
     Config config_;
     SimVerifier verifier_;
     SessionPolicy policy_;
+    Throttle throttle_;
+    Tally user_sessions_;
+    Tally address_connections_;
+    std::unique_ptr<Verifier> own_verifier_;  // instead of verifier_
+    LoginVerifier login_;
     StoreOptions store_options_;
     int log_sink_ = -1;
     int listener_ = -1;

@@ -38,8 +38,8 @@ class CommandLineTest(unittest.TestCase):
         self.assertLess(done.stdout.index("restante demo"), done.stdout.index("Commands"))
         self.assertLessEqual(max(map(len, done.stdout.splitlines())), 100)
         commands = re.findall(r"^  ([a-z-]+)  +\S", done.stdout.split("Commands", 1)[1], re.M)
-        self.assertEqual(commands, ["demo", "serve", "check-config", "config", "passwd", "hash",
-                                    "version"])
+        self.assertEqual(commands, ["demo", "serve", "check-config", "config", "doctor", "passwd",
+                                    "hash", "version"])
         for command in commands:
             with self.subTest(command):
                 self.assertEqual(restante(command, "--help").returncode, 0)

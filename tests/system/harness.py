@@ -90,8 +90,9 @@ def crlf_form(octets):
 class Client:
     """One connection that says what it is told and reads whole replies."""
 
-    def __init__(self, port, timeout=SECONDS_TO_ANSWER):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    def __init__(self, port, timeout=SECONDS_TO_ANSWER, source="127.0.0.1"):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout,
+                                               source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.socket.makefile("rb")
         self.greeting = self.line()
@@ -162,9 +163,11 @@ def wait_until(condition, what, seconds=5):
 
 
 class Server:
-    """A running binary; its log is its stderr."""
+    """A running binary; its log is its stderr. `before` is called in the child, `command` takes the
+    place of the whole command line."""
 
-    def __init__(self, test, arguments, port, as_root=False, environment=None, folder=None):
+    def __init__(self, test, arguments, port, as_root=False, environment=None, folder=None, *,
+                 command=None, before=None):
         self.test = test
         self.port = port
         self.clients = []
@@ -172,8 +175,9 @@ class Server:
         self.output_path = self.log_path + ".stdout"
         with os.fdopen(handle, "wb") as log, open(self.output_path, "wb") as output:
             self.process = subprocess.Popen(
-                unprivileged([settings.binary, *arguments], as_root), stdin=subprocess.DEVNULL,
-                stdout=output, stderr=log, cwd="/", env={**os.environ, **(environment or {})})
+                command or unprivileged([settings.binary, *arguments], as_root),
+                stdin=subprocess.DEVNULL, stdout=output, stderr=log, cwd="/", preexec_fn=before,
+                env={**os.environ, **(environment or {})})
         test.addCleanup(self.end)
 
     def wait_until_ready(self):

@@ -183,20 +183,22 @@ class DemoTest(harness.SystemTest):
 
     def start(self, **options):
         port = harness.free_port()
-        arguments = ["demo", "--port", str(port)]
+        arguments = ["demo", "--port", str(port), "--tls-port", str(harness.free_port())]
         server = harness.Server(self, arguments, port, folder=self.world.root, **options)
         server.wait_until_ready()
         harness.wait_until(lambda: "Ctrl-C" in server.output(), "the demo's words")
         return server
 
-    def test_the_printed_curl_line_works_verbatim(self):
+    def test_the_printed_curl_lines_work_verbatim(self):
         server = self.start()
         printed = server.output() + server.log()
-        line = re.search(r"^\s*(curl .*)$", printed, re.M)
-        self.assertIsNotNone(line, printed)
-        done = subprocess.run(["sh", "-c", line.group(1)], capture_output=True, timeout=20, check=False)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertGreater(len(done.stdout), 0)
+        lines = re.findall(r"^\s*(curl .*)$", printed, re.M)
+        self.assertEqual(len(lines), 3, printed)
+        for line in lines:
+            done = subprocess.run(["sh", "-c", line], capture_output=True, timeout=20, check=False)
+            self.assertEqual(done.returncode, 0, f"{line}\n{done.stderr}")
+            self.assertGreater(len(done.stdout), 0)
+        self.assertIn("pop3s://", lines[-1])
         server.stop()
 
     def test_the_printed_password_logs_demo_in_and_there_is_mail(self):

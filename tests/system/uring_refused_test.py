@@ -16,11 +16,11 @@ LOAD_WORD, JUMP_EQUAL, RETURN = 0x20, 0x15, 0x06
 ALLOW, ERRNO = 0x7FFF0000, 0x00050000
 
 
-def refuse_io_uring(error):
-    """In the child: from now on io_uring_setup fails with `error`."""
+def refuse(call, error):
+    """In the child: from now on the system call of this number fails with `error`."""
     program = b"".join(struct.pack("HBBI", *instruction) for instruction in [
         (LOAD_WORD, 0, 0, 0),  # the number of the system call
-        (JUMP_EQUAL, 0, 1, IO_URING_SETUP),
+        (JUMP_EQUAL, 0, 1, call),
         (RETURN, 0, 0, ERRNO | error),
         (RETURN, 0, 0, ALLOW)])
     octets = ctypes.create_string_buffer(program)
@@ -36,8 +36,9 @@ def refuse_io_uring(error):
 class RefusedTest(unittest.TestCase):
     def check(self, error, cause, cure):
         done = subprocess.run(
-            [harness.settings.binary, "demo", "--port", str(harness.free_port())], timeout=20,
-            text=True, capture_output=True, check=False, preexec_fn=lambda: refuse_io_uring(error))
+            [harness.settings.binary, "demo", "--port", str(harness.free_port()),
+             "--tls-port", str(harness.free_port())], timeout=20,
+            text=True, capture_output=True, check=False, preexec_fn=lambda: refuse(IO_URING_SETUP, error))
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("io_uring is not available: " + cause, done.stderr)
         self.assertIn(cure, done.stderr)

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "auth/digest.h"
+#include "auth/hashing.h"
 #include "auth/passwd_verifier.h"
 #include "ring/blocking_calls.h"
 
@@ -122,7 +123,8 @@ public:
                          PasswdSource{std::move(*place),
                                       {"example.org", NameMatch::ignore_case},
                                       std::move(initial),
-                                      cache.get()});
+                                      cache.get(),
+                                      hashing});
         // A table loaded within the granularity of file times is read again once; tests start after
         // that.
         if (loads_at_start) {
@@ -174,6 +176,9 @@ public:
     InlineRing ring;
     MemoryLog log;
     std::unique_ptr<VerificationCache> cache;
+    Throttle throttle{{Duration::zero(), Duration::zero(), {}}};
+    HashMemory hash_memory{hash_memory_kib_default, hash_wait_default};
+    Hashing hashing{ring, throttle, hash_memory, {hashes_a_helper, hash_wait_default}};
     std::optional<PasswdFileVerifier> verifier;
 
 private:

@@ -41,7 +41,8 @@ constexpr Rule rules[] = {
     {"APOP name digest", true, false},
     {"TOP msg n", false, true},
     {"UIDL [msg]", false, true},
-    {"CAPA", true, true},  // RFC 2449 §5
+    {"CAPA", true, true},   // RFC 2449 §5
+    {"STLS", true, false},  // RFC 2595 §4
     {"AUTH [mechanism] [initial-response]", true,
      false},  // RFC 5034 §4; alone: lists the mechanisms
 };

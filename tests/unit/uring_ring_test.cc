@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
@@ -14,6 +15,8 @@
 #include <latch>
 #include <list>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -27,11 +30,11 @@ namespace {
 
 class Fixture {
 public:
-    Fixture() {
+    explicit Fixture(UringOptions options = {}) {
         char name[] = "/tmp/restante-ring.XXXXXX";
         REQUIRE(::mkdtemp(name) != nullptr);
         folder_ = name;
-        auto made = make_uring_ring(helpers_, {});
+        auto made = make_uring_ring(helpers_, options);
         REQUIRE(made.has_value());
         ring_ = std::move(*made);
         directory_ = Handle(*ring_, ::open(name, O_RDONLY | O_DIRECTORY));
@@ -93,20 +96,19 @@ TEST_CASE("octets sent at one end of a connection are received at the other, the
     CHECK(peer.text() == local_address(client.get()).text());
     CHECK(local.text() == address.text());
     REQUIRE(::send(client.get(), "NOOP\r\n", 6, 0) == 6);
-    char received[16];
-    CHECK(fixture.ask(Request::receive(server.get(), received)) == 6);
+    CHECK(fixture.ask(Request::receive(server.get())) == 6);
     CHECK(fixture.ask(Request::send(server.get(), std::string_view("+OK\r\n"), false)) == 5);
+    char received[16];
     CHECK(::recv(client.get(), received, sizeof received, 0) == 5);
     ::shutdown(client.get(), SHUT_WR);
-    CHECK(fixture.ask(Request::receive(server.get(), received)) == 0);
+    CHECK(fixture.ask(Request::receive(server.get())) == 0);
 }
 
 TEST_CASE("a receive ends at its deadline, and not before") {
     Fixture fixture;
     const Pair pair(fixture.ring());
-    char received[16];
     const Instant deadline = fixture.ring().now() + std::chrono::milliseconds(30);
-    CHECK(fixture.ask(Request::receive(pair.near.get(), received).until(deadline)) == -ETIMEDOUT);
+    CHECK(fixture.ask(Request::receive(pair.near.get()).until(deadline)) == -ETIMEDOUT);
     CHECK(fixture.ring().now() >= deadline);
 }
 
@@ -142,7 +144,7 @@ TEST_CASE(
     char received[16];
     const auto exchange = [&](std::string_view reply, Duration patience) {
         const Instant deadline = fixture.ring().now() + patience;
-        return fixture.ask(Request::exchange(pair.near.get(), reply, received).until(deadline));
+        return fixture.ask(Request::exchange(pair.near.get(), reply).until(deadline));
     };
     REQUIRE(::write(pair.far.get(), "STAT\r\n", 6) == 6);
     CHECK(exchange("+OK\r\n", std::chrono::seconds(10)) == 6);
@@ -156,8 +158,7 @@ TEST_CASE(
 TEST_CASE("what is cancelled completes with -ECANCELED; a sleep too") {
     Fixture fixture;
     const Pair pair(fixture.ring());
-    char received[16];
-    Operation receive(Request::receive(pair.near.get(), received));
+    Operation receive(Request::receive(pair.near.get()));
     Operation sleep(Request::sleep().until(fixture.ring().now() + std::chrono::hours(1)));
     fixture.start(receive);
     fixture.start(sleep);
@@ -166,6 +167,88 @@ TEST_CASE("what is cancelled completes with -ECANCELED; a sleep too") {
     while (receive.in_flight || sleep.in_flight) fixture.ring().turn();
     CHECK(receive.result == -ECANCELED);
     CHECK(sleep.result == -ECANCELED);
+}
+
+TEST_CASE("what is received lies in the ring's buffer until on_complete returns, then it is gone") {
+    Fixture fixture;
+    const Pair pair(fixture.ring());
+    REQUIRE(::write(pair.far.get(), "PASS secret\r\n", 13) == 13);
+    std::string seen;
+    Operation receive(Request::receive(pair.near.get()));
+    receive.context = &seen;
+    receive.on_complete = [](Operation& operation) {
+        const std::span<const char> octets = operation.received();
+        static_cast<std::string*>(operation.context)->assign(octets.data(), octets.size());
+    };
+    fixture.ring().submit(receive);
+    while (receive.in_flight) fixture.ring().turn();
+    CHECK(seen == "PASS secret\r\n");
+    const std::span<const char> left = receive.received();
+    CHECK(std::string(left.data(), left.size()) == std::string(left.size(), '\0'));
+}
+
+TEST_CASE("more connections receive at once than there are buffers: each gets its own octets") {
+    Fixture fixture({.receive_buffers = 2});
+    constexpr std::size_t connections = 100;
+    struct Client {
+        explicit Client(Ring& ring) : pair(ring) {}
+        Pair pair;
+        std::string seen;
+        std::optional<Operation> receive;
+    };
+    std::list<Client> clients;
+    std::size_t open = 0;
+    for (std::size_t i = 0; i < connections; ++i) clients.emplace_back(fixture.ring());
+    for (int round = 0; round < 3; ++round) {
+        for (Client& client : clients) {
+            client.receive.emplace(Request::receive(client.pair.near.get()));
+            client.receive->context = &client.seen;
+            client.receive->on_complete = [](Operation& operation) {
+                const std::span<const char> octets = operation.received();
+                static_cast<std::string*>(operation.context)->append(octets.data(), octets.size());
+            };
+            fixture.ring().submit(*client.receive);
+        }
+        fixture.ring().wake();
+        fixture.ring().turn();  // all of them wait
+        std::size_t number = 0;
+        for (Client& client : clients) {
+            const std::string text = std::to_string(number++) + "\r\n";
+            REQUIRE(::write(client.pair.far.get(), text.data(), text.size()) > 0);
+        }
+        open = connections;
+        while (open > 0) {
+            fixture.ring().turn();
+            open = 0;
+            for (const Client& client : clients) open += client.receive->in_flight ? 1 : 0;
+        }
+        number = 0;
+        for (Client& client : clients) {
+            CHECK(std::exchange(client.seen, {}) == std::to_string(number++) + "\r\n");
+        }
+    }
+}
+
+TEST_CASE("an exchange whose receive finds no buffer does not send again") {
+    Fixture fixture({.receive_buffers = 2});
+    std::list<Pair> pairs;
+    std::list<Operation> exchanges;
+    constexpr std::size_t connections = 100;
+    for (std::size_t i = 0; i < connections; ++i) {
+        const Pair& pair = pairs.emplace_back(fixture.ring());
+        REQUIRE(::write(pair.far.get(), "NOOP\r\n", 6) == 6);
+    }
+    for (const Pair& pair : pairs) {
+        fixture.start(exchanges.emplace_back(
+            Request::exchange(pair.near.get(), std::string_view("+OK\r\n"))));
+    }
+    const auto is_open = [](const Operation& exchange) { return exchange.in_flight; };
+    while (std::ranges::any_of(exchanges, is_open)) fixture.ring().turn();
+    for (const Operation& exchange : exchanges) CHECK(exchange.result == 6);
+    for (const Pair& pair : pairs) {
+        char sent[16];
+        CHECK(::recv(pair.far.get(), sent, sizeof sent, MSG_DONTWAIT) == 5);
+    }
 }
 
 TEST_CASE("wake() ends a wait from another thread") {

@@ -19,6 +19,7 @@
 #include <thread>
 
 #include "maildir/delivery.h"
+#include "maildir/file_source.h"
 #include "net/listener.h"
 #include "ring/mapping.h"
 #include "ring/uring_ring.h"
@@ -136,8 +137,7 @@ public:
             std::this_thread::sleep_for(std::chrono::milliseconds(30));
             [[maybe_unused]] const ssize_t sent = ::send(far.get(), "NOOP\r\n", 6, MSG_NOSIGNAL);
         });
-        char received[16];
-        CHECK(ask(Request::receive(near.get(), received).until(ring_->now() + patience)) == 6);
+        CHECK(ask(Request::receive(near.get()).until(ring_->now() + patience)) == 6);
         sender.join();
     }
 
@@ -197,37 +197,22 @@ void reset(Fd& socket) {
 }
 
 /// A file as a session would have opened it.
-class Source final : public MessageSource {
-public:
-    Source(const File& file, const std::string& content) : file_(file) {
-        pop3::MessageMeter meter;
-        meter.feed(content);
-        measure_ = meter.finish();
-        struct stat status;
-        REQUIRE(::fstat(file.get(), &status) == 0);
-        modified_ = {status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
-    }
-    pop3::MessageMeasure measure() const override { return measure_; }
-    bool is_as_measured() const override { return true; }
-    WallTime modified() const override { return modified_; }
-    Request read(std::uint64_t offset, std::span<char> target) override {
-        return Request::read(file_.get(), target, offset);
-    }
-    std::optional<int> file() const override { return file_.get(); }
-
-private:
-    const File& file_;
-    pop3::MessageMeasure measure_;
-    WallTime modified_;
-};
+FileSource source_of(Fixture& fixture, const File& file, const std::string& content) {
+    pop3::MessageMeter meter;
+    meter.feed(content);
+    struct stat status;
+    REQUIRE(::fstat(file.get(), &status) == 0);
+    const WallTime modified{status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
+    return FileSource(Handle(fixture.ring(), ::dup(file.get())), modified, meter.finish(), true);
+}
 
 /// One delivery to the far end; then the connection is closed, as after QUIT.
 class Transfer {
 public:
-    Transfer(Fixture& fixture, DeliveryStrategy strategy, Source& source)
+    Transfer(Fixture& fixture, DeliveryStrategy strategy, MessageSource& source)
         : fixture_(fixture),
-          stream_(fixture.ring(), std::move(fixture.near)),
-          output_(fixture.ring(), buffers_, stream_, patience),
+          stream_(std::move(fixture.near)),
+          output_(buffers_, stream_, patience),
           delivery_(make_delivery(strategy, fixture.ring(), buffers_)),
           task_(run(source)) {
         task_.start([](void*) {}, nullptr);
@@ -241,7 +226,7 @@ public:
     }
 
 private:
-    Task<bool> run(Source& source) {
+    Task<bool> run(MessageSource& source) {
         Result<void> sent = co_await delivery_->deliver(source, pop3::BodyLines::all(), output_);
         if (sent) sent = co_await output_.send(false);
         co_return sent.has_value();
@@ -441,7 +426,7 @@ TEST_CASE("every strategy delivers the same octets to a slow client on the real 
         std::string first;
         for (const DeliveryStrategy strategy : all_strategies) {
             Fixture fixture;
-            Source source(file, content);
+            FileSource source = source_of(fixture, file, content);
             Transfer transfer(fixture, strategy, source);
             CHECK(transfer.is_stuck());
             Reader reader(fixture.far.get());
@@ -464,7 +449,7 @@ TEST_CASE("a message changed in place in mid-delivery is not ended, unless it wa
                 CAPTURE(left);
                 File file(content);
                 Fixture fixture;
-                Source source(file, content);
+                FileSource source = source_of(fixture, file, content);
                 Transfer transfer(fixture, strategy, source);
                 REQUIRE(transfer.is_stuck());
                 file.truncate(left);

@@ -1,0 +1,93 @@
+#include "net/tls_self_signed.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <memory>
+
+namespace restante {
+namespace {
+
+constexpr long valid_seconds = 30L * 24 * 60 * 60;
+/// A clock that is behind ours must not find it not yet valid.
+constexpr long backdated_seconds = 60L * 60;
+constexpr int serial_bits = 127;
+
+template <class T, void (*Free)(T*)>
+struct Freed {
+    void operator()(T* object) const { Free(object); }
+};
+using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY, EVP_PKEY_free>>;
+using Certificate = std::unique_ptr<X509, Freed<X509, X509_free>>;
+using Extension = std::unique_ptr<X509_EXTENSION, Freed<X509_EXTENSION, X509_EXTENSION_free>>;
+using Number = std::unique_ptr<BIGNUM, Freed<BIGNUM, BN_free>>;
+using Memory = std::unique_ptr<BIO, Freed<BIO, BIO_free_all>>;
+
+bool set_serial(X509* certificate) {
+    const Number number(BN_new());
+    return number && BN_rand(number.get(), serial_bits, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) == 1 &&
+           BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr;
+}
+
+bool set_names(X509* certificate) {
+    X509_NAME* name = X509_get_subject_name(certificate);
+    const auto* text = reinterpret_cast<const unsigned char*>("localhost");
+    return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, text, -1, -1, 0) == 1 &&
+           X509_set_issuer_name(certificate, name) == 1;
+}
+
+bool add_extension(X509* certificate, int nid, const char* value) {
+    const Extension extension(X509V3_EXT_conf_nid(nullptr, nullptr, nid, value));
+    return extension && X509_add_ext(certificate, extension.get(), -1) == 1;
+}
+
+/// Signed by its own key; nothing where OpenSSL failed.
+Certificate certificate_for(EVP_PKEY* key) {
+    Certificate certificate(X509_new());
+    const bool is_made =
+        certificate && X509_set_version(certificate.get(), X509_VERSION_3) == 1 &&
+        set_serial(certificate.get()) && set_names(certificate.get()) &&
+        X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -backdated_seconds) != nullptr &&
+        X509_gmtime_adj(X509_getm_notAfter(certificate.get()), valid_seconds) != nullptr &&
+        X509_set_pubkey(certificate.get(), key) == 1 &&
+        add_extension(certificate.get(), NID_subject_alt_name,
+                      "DNS:localhost,IP:127.0.0.1,IP:::1") &&
+        // Clients that are given it as their authority want it to be one.
+        add_extension(certificate.get(), NID_basic_constraints, "critical,CA:TRUE") &&
+        X509_sign(certificate.get(), key, EVP_sha256()) != 0;
+    return is_made ? std::move(certificate) : nullptr;
+}
+
+std::string content_of(BIO* memory) {
+    char* octets = nullptr;
+    const long count = BIO_get_mem_data(memory, &octets);
+    return {octets, static_cast<std::size_t>(count)};
+}
+
+std::string openssl_error() {
+    char text[256];
+    ERR_error_string_n(ERR_get_error(), text, sizeof text);
+    return text;
+}
+
+}  // namespace
+
+std::expected<SelfSigned, std::string> make_self_signed() {
+    const Key key(EVP_EC_gen("P-256"));
+    const Certificate certificate = key ? certificate_for(key.get()) : nullptr;
+    const Memory first(BIO_new(BIO_s_mem()));
+    const Memory second(BIO_new(BIO_s_secmem()));
+    if (!certificate || !first || !second ||
+        PEM_write_bio_X509(first.get(), certificate.get()) != 1 ||
+        PEM_write_bio_PrivateKey(second.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) !=
+            1) {
+        return std::unexpected(openssl_error());
+    }
+    return SelfSigned{content_of(first.get()), content_of(second.get())};
+}
+
+}  // namespace restante

@@ -1,0 +1,62 @@
+#include "server/reactor_thread.h"
+
+#include <unistd.h>
+
+#include "base/buffer_pool.h"
+#include "maildir/delivery.h"
+#include "server/reactor_log.h"
+
+namespace restante {
+
+ReactorThread::ReactorThread(const Shared& shared, std::vector<Port> ports, LoginPlaces places,
+                             End& end)
+    : shared_(shared),
+      ports_(std::move(ports)),
+      places_(std::move(places)),
+      end_(end),
+      thread_([this] { run(); }) {}
+
+void ReactorThread::run() {
+    std::expected<std::unique_ptr<Ring>, std::string> ring =
+        make_uring_ring(shared_.helpers, shared_.uring);
+    if (!ring) {
+        ready_.set_value(std::unexpected(ring.error()));
+        return;
+    }
+    serve(**ring);
+}
+
+void ReactorThread::serve(Ring& ring) {
+    const Config& config = shared_.config;
+    ReactorLog log(ring, shared_.log_file, config.log.level, config.log.ident);
+    BufferPool buffers;
+    LoginStack logins(ring, log, config, shared_.logins, std::move(places_), shared_.reactors);
+    MaildirStore store(ring, log, buffers, shared_.store);
+    const std::unique_ptr<Delivery> delivery = make_delivery(config.delivery, ring, buffers);
+    std::vector<ListeningSocket> listeners;
+    for (Port& port : ports_) {
+        listeners.push_back({Handle(ring, port.socket.release()), port.tls});
+    }
+    const auto share = static_cast<std::uint32_t>(shared_.reactors);
+    const ReactorLimits limits{(config.limits.connections + share - 1) / share,
+                               config.limits.connections_per_ip, config.limits.drain_timeout};
+    const SessionService service{ring,
+                                 logins.verifier(),
+                                 store,
+                                 *delivery,
+                                 buffers,
+                                 log,
+                                 shared_.policy,
+                                 shared_.certificates,
+                                 shared_.logins.throttle,
+                                 shared_.user_sessions};
+    Reactor reactor(service, log, shared_.address_connections, std::move(listeners), limits);
+    reactor_ = &reactor;
+    ready_.set_value({});
+    reactor.run();
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t told = ::write(end_.event.get(), &one, sizeof one);
+    end_.all.wait();
+}
+
+}  // namespace restante
