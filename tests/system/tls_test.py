@@ -2,8 +2,10 @@
 
 Implicit TLS and STLS; what the scanners find is asserted.
 """
+import functools
 import json
 import os
+import pathlib
 import shutil
 import socket
 import ssl
@@ -40,6 +42,17 @@ def make_pair(world, name, kind="ec", common_name="localhost"):
     os.rename(certificate + ".new", certificate)
     harness.give_to_nobody(world.root)
     return certificate, key
+
+
+@functools.cache
+def shared_pair():
+    """The content of a certificate and its key, for tests that any will do for."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [os.path.join(folder, name) for name in ("c.pem", "k.pem")]
+        subprocess.run(["openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-subj", "/CN=localhost", "-keyout", paths[1],
+                        "-out", paths[0]], check=True, capture_output=True)
+        return [pathlib.Path(path).read_bytes() for path in paths]
 
 
 def lenient_context(version=None):

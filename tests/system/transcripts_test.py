@@ -1,42 +1,63 @@
-"""Every transcript, played at the real server: as written and octet by octet."""
+"""Every transcript, played at the real server: as written and octet by octet; plain, over TLS and
+after STLS."""
 import base64
 import fcntl
 import glob
 import hashlib
 import os
 import socket
+import ssl
 import time
+from typing import NamedTuple
 
 import harness
+import tls_test
 import transcript
 
 FOLDER = os.path.join(harness.HERE, "..", "transcripts")
 
 
+class Way(NamedTuple):
+    """How a client talks. `tls` is the listener's; under TLS each octet is a record of its own."""
+    tls: str
+    octet_by_octet: bool
+
+
+WAYS = [Way(tls, split) for tls in ("none", "required", "starttls") for split in (False, True)]
+QUICK_WAYS = [Way("none", False), Way("required", True)]
+
+
 class Connection:
     """A client's end: sends at a pace, hands out lines."""
 
-    def __init__(self, port, octet_by_octet):
+    def __init__(self, port, way):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=harness.SECONDS_TO_ANSWER)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.octet_by_octet = octet_by_octet
+        self.octet_by_octet = way.octet_by_octet
         self.buffer = b""
         self.timestamp = b""
         self.is_closed = False
+        if way.tls == "starttls":
+            greeting = self.line()
+            self.socket.sendall(b"STLS\r\n")
+            assert self.line().startswith(b"+OK"), "STLS is refused"
+            self.buffer = greeting + b"\r\n"  # the transcript's first line
+        if way.tls != "none":
+            self.socket = tls_test.lenient_context().wrap_socket(self.socket)
 
     def send(self, octets):
         size = 1 if self.octet_by_octet else len(octets)
         try:
             for at in range(0, len(octets), size):
                 self.socket.sendall(octets[at:at + size])
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
             pass  # what it sent before closing is judged
 
     def more(self):
         """Whether the server sent more, rather than closed."""
         try:
             octets = self.socket.recv(65536)
-        except ConnectionResetError:
+        except (ConnectionResetError, ssl.SSLError):
             octets = b""
         self.buffer += octets
         return bool(octets)
@@ -64,11 +85,11 @@ class Connection:
 class Player:
     """Plays the steps; an AssertionError says at which line what was wrong."""
 
-    def __init__(self, test, script, server, octet_by_octet):
+    def __init__(self, test, script, port, way):
         self.test = test
         self.script = script
-        self.server = server
-        self.octet_by_octet = octet_by_octet
+        self.port = port
+        self.way = way
         self.connections = {}
         self.current = None
         self.lines = set()
@@ -96,7 +117,7 @@ class Player:
         self.test.assertEqual(left_over, b"", f"{self.script.name}.pop3: left over on connection {number}")
 
     def do_open(self, step):
-        self.current = self.connections[step.value] = Connection(self.server.port, self.octet_by_octet)
+        self.current = self.connections[step.value] = Connection(self.port, self.way)
         self.test.addCleanup(self.current.close)
 
     def do_use(self, step):
@@ -165,17 +186,31 @@ class TranscriptTest(harness.SystemTest):
             self.skipTest("waits: the simulator's clock plays it")
         if script.faults:
             self.skipTest("wants a fault of the file system: the simulator plays it")
-        for octet_by_octet in (False, True):
+        for way in QUICK_WAYS if harness.settings.quick else WAYS:
+            if way.tls != "none" and script.settings.get("auth", {}).get("allow_cleartext") == "false":
+                continue  # about what is not offered without TLS
             self.world = harness.World(self)
             self.lay_out(script)
-            sections = {"limits": {"failed_delay": '"0s"'}, **script.settings}
-            server = self.world.serve(**sections)
-            Player(self, script, server, octet_by_octet).play()
+            server = self.world.serve(**self.sections(script, way))
+            Player(self, script, self.tls_port if way.tls == "required" else server.port, way).play()
             self.wait_until_unlocked()
             left = {name.split(":")[0] for name in self.world.stored()}
             expected = {self.names[number - 1].split(":")[0] for number in script.left}
             self.assertEqual(left, expected, f"{script.name}.pop3: what is left")
             server.stop()
+
+    def sections(self, script, way):
+        sections = {"limits": {"failed_delay": '"0s"'}, **script.settings}
+        if way.tls == "none":
+            return sections
+        certificate, key = (os.path.join(self.world.root, name) for name in ("c.pem", "k.pem"))
+        for path, content in zip((certificate, key), tls_test.shared_pair()):
+            self.world.write(path, content)
+        tls = {"certificate": f'"{certificate}"', "key": f'"{key}"'}
+        self.tls_port = harness.free_port()
+        address = f'["127.0.0.1:{self.tls_port}"]'
+        return {**sections, "tls": tls, "listener.pop3": {"tls": '"starttls"'},
+                "listener.pop3s": {"address": address, "tls": '"required"'}}
 
     def lay_out(self, script):
         password = base64.b64encode(script.password)
