@@ -33,6 +33,17 @@ void operator delete(void* given) noexcept {
 
 void operator delete(void* given, std::size_t) noexcept { operator delete(given); }
 
+// Where there is a sanitizer, those it has do not call those above.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return operator new(size); }
+void operator delete(void* given, const std::nothrow_t&) noexcept { operator delete(given); }
+void* operator new[](std::size_t size) { return operator new(size); }
+void operator delete[](void* given) noexcept { operator delete(given); }
+void operator delete[](void* given, std::size_t) noexcept { operator delete(given); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+    return operator new(size);
+}
+void operator delete[](void* given, const std::nothrow_t&) noexcept { operator delete(given); }
+
 namespace restante {
 
 std::ptrdiff_t AllocationCount::all_blocks() { return blocks_held; }

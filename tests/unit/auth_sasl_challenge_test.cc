@@ -13,6 +13,9 @@
 namespace restante {
 namespace {
 
+const SaslPolicy default_policy;
+const SaslChannel no_channel;
+
 using Kind = SaslStep::Kind;
 using enum SaslMechanism;
 
@@ -252,9 +255,9 @@ TEST_CASE("RFC 5802 §5.1: proofs and nonces of another exchange are worth nothi
 }
 
 TEST_CASE("RFC 4422 §3: CRAM-MD5 and DIGEST-MD5 take no initial response") {
-    const auto cram = start_sasl_exchange(cram_md5, {}, {});
+    const auto cram = start_sasl_exchange(cram_md5, default_policy, no_channel);
     CHECK(cram->step("mrose " + std::string(32, 'a')).kind == Kind::malformed);
-    const auto digest = start_sasl_exchange(digest_md5, {}, {});
+    const auto digest = start_sasl_exchange(digest_md5, default_policy, no_channel);
     CHECK(digest->step(digest_md5_response({.realm = "", .nonce = "abc"})).kind == Kind::malformed);
 }
 
@@ -270,7 +273,7 @@ TEST_CASE("SCRAM: each exchange has a nonce of its own, the client's first") {
 
 TEST_CASE(
     "RFC 5802 §5.1: an authorization identity is asked for with the user, and is part of it") {
-    const auto exchange = start_sasl_exchange(scram_sha_256, {}, {});
+    const auto exchange = start_sasl_exchange(scram_sha_256, default_policy, no_channel);
     CHECK(exchange->start().kind == Kind::challenge);
     const SaslStep asked = exchange->step("n,a=other,n=mrose,r=abc");
     CHECK(asked.kind == Kind::credentials);

@@ -17,8 +17,11 @@ namespace {
 using Kind = SaslStep::Kind;
 using enum SaslMechanism;
 
+const SaslPolicy default_policy;
+const SaslChannel no_channel;
+
 Kind plain_kind(std::string_view response) {
-    return start_sasl_exchange(plain, {}, {})->step(response).kind;
+    return start_sasl_exchange(plain, default_policy, no_channel)->step(response).kind;
 }
 
 std::string bearer(std::string_view gs2_header, std::string_view token) {
@@ -44,7 +47,7 @@ SaslPolicy everything() {
 
 TEST_CASE("RFC 4616 §2: PLAIN carries user and password, and whom to act as where that is said") {
     for (const std::string_view acts_as : {""sv, "tim"sv, "Kurt"sv}) {
-        const auto exchange = start_sasl_exchange(plain, {}, {});
+        const auto exchange = start_sasl_exchange(plain, default_policy, no_channel);
         const SaslStep asked = exchange->start();
         CHECK(asked.kind == Kind::challenge);
         CHECK(asked.challenge.empty());
@@ -81,7 +84,7 @@ TEST_CASE("PLAIN: the longest names and passwords pass, one octet more does not"
 }
 
 TEST_CASE("LOGIN asks for the user name, then for the password") {
-    const auto exchange = start_sasl_exchange(login, {}, {});
+    const auto exchange = start_sasl_exchange(login, default_policy, no_channel);
     CHECK(exchange->start().challenge == "Username:");
     const SaslStep asked = exchange->step("tim");
     CHECK(asked.kind == Kind::challenge);
@@ -94,8 +97,9 @@ TEST_CASE("LOGIN asks for the user name, then for the password") {
 
 TEST_CASE("LOGIN: empty, overlong and NUL-bearing answers are malformed") {
     for (const std::string& answer : {""s, "a\0b"s, std::string(64 * 1024, 'x')}) {
-        CHECK(start_sasl_exchange(login, {}, {})->step(answer).kind == Kind::malformed);
-        const auto second = start_sasl_exchange(login, {}, {});
+        CHECK(start_sasl_exchange(login, default_policy, no_channel)->step(answer).kind ==
+              Kind::malformed);
+        const auto second = start_sasl_exchange(login, default_policy, no_channel);
         CHECK(second->step("tim").kind == Kind::challenge);
         CHECK(second->step(answer).kind == Kind::malformed);
     }
@@ -104,7 +108,7 @@ TEST_CASE("LOGIN: empty, overlong and NUL-bearing answers are malformed") {
 TEST_CASE("RFC 4422 A: EXTERNAL is who the certificate says, acting as whom the client says") {
     const SaslChannel channel{.is_encrypted = true, .certificate_name = "tim"};
     for (const std::string_view acts_as : {"", "tim", "kurt"}) {
-        const auto exchange = start_sasl_exchange(external, {}, channel);
+        const auto exchange = start_sasl_exchange(external, default_policy, channel);
         CHECK(exchange->start().challenge.empty());
         const SaslStep ended = exchange->step(acts_as);
         REQUIRE(ended.kind == Kind::proof);
@@ -112,7 +116,8 @@ TEST_CASE("RFC 4422 A: EXTERNAL is who the certificate says, acting as whom the 
         CHECK(std::get<ExternalProof>(ended.proof).acts_as == acts_as);
     }
     for (const std::string& wrong : {"t im"s, "tim\0"s, std::string(256, 'x')}) {
-        CHECK(start_sasl_exchange(external, {}, channel)->step(wrong).kind == Kind::malformed);
+        CHECK(start_sasl_exchange(external, default_policy, channel)->step(wrong).kind ==
+              Kind::malformed);
     }
 }
 
@@ -121,7 +126,7 @@ TEST_CASE("RFC 7628 §4.1: OAUTHBEARER carries a token, and whom it is for where
     const std::string example =
         "n,a=user@example.com,\x01host=server.example.com\x01port=143\x01"
         "auth=Bearer vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\x01\x01";
-    const auto exchange = start_sasl_exchange(oauthbearer, {}, {});
+    const auto exchange = start_sasl_exchange(oauthbearer, default_policy, no_channel);
     CHECK(exchange->start().challenge.empty());
     const SaslStep ended = exchange->step(example);
     REQUIRE(ended.kind == Kind::proof);
@@ -178,13 +183,13 @@ TEST_CASE("XOAUTH2 carries user and token in its own way") {
 TEST_CASE("RFC 7628 §3.2.2: a refused token is told in JSON, for which the scope is to be asked") {
     SaslPolicy policy;
     policy.token_scope = "mail";
-    const auto standard = start_sasl_exchange(oauthbearer, policy, {});
+    const auto standard = start_sasl_exchange(oauthbearer, policy, no_channel);
     CHECK(standard->step(bearer("n,,", "abc")).kind == Kind::proof);
     const SaslStep failed = standard->reject();
     CHECK(failed.kind == Kind::failed);
     CHECK(failed.challenge == R"({"status":"invalid_token","scope":"mail"})");
 
-    const auto older = start_sasl_exchange(xoauth2, {}, {});
+    const auto older = start_sasl_exchange(xoauth2, default_policy, no_channel);
     CHECK(older
               ->step("user=u\x01"
                      "auth=Bearer abc\x01\x01")
