@@ -4,6 +4,8 @@ import http.server
 import json
 import os
 import shutil
+import socket
+import ssl
 import subprocess
 import threading
 import urllib.parse
@@ -11,6 +13,7 @@ import urllib.parse
 import harness
 import mail_clients
 import tls_test
+from scram_client import ScramClient
 
 TOKEN = "a-token-that-is-good"
 CHALLENGES = ("CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256")
@@ -48,6 +51,8 @@ class MechanismsTest(harness.SystemTest):
         certificate, key = (os.path.join(self.world.root, name) for name in ("c.pem", "k.pem"))
         for path, content in zip((certificate, key), tls_test.shared_pair()):
             self.world.write(path, content)
+        self.client_certificate, self.client_key = tls_test.make_pair(
+            self.world, "client", common_name="mrose")
         password = harness.PASSWORD
         self.world.write(self.world.users, f"mrose:{{PLAIN}}{password}\njdoe:{{PLAIN}}other\n".encode())
         masters = os.path.join(self.world.root, "masters")
@@ -58,7 +63,8 @@ class MechanismsTest(harness.SystemTest):
         self.server = self.world.serve(**{
             "listener.pop3": {"tls": '"starttls"'},
             "listener.pop3s": {"address": f'["127.0.0.1:{self.tls_port}"]', "tls": '"required"'},
-            "tls": {"certificate": f'"{certificate}"', "key": f'"{key}"'},
+            "tls": {"certificate": f'"{certificate}"', "key": f'"{key}"',
+                    "client_certificates": '"ask"', "client_ca": f'"{self.client_certificate}"'},
             "auth": {"allow_cleartext": "false", "mechanisms": f"[{mechanisms}]"},
             "auth.master": {"path": f'"{masters}"', "separator": '"*"'},
             "auth.token": {"type": '"introspection"', "client_id": '"restante"',
@@ -115,6 +121,28 @@ class MechanismsTest(harness.SystemTest):
                 shutil.rmtree(self.mpop(mechanism, TOKEN).folder)
                 self.assert_method(mechanism)
                 shutil.rmtree(self.mpop(mechanism, "another", good=range(1, 256)).folder)
+
+    def test_curl_and_a_client_certificate(self):
+        options = ["--user", "mrose:", "--login-options", "AUTH=EXTERNAL"]
+        pair = ["--cert", self.client_certificate, "--key", self.client_key]
+        self.assert_fetched(self.curl(*options, *pair))
+        self.assert_method("EXTERNAL")
+        stranger = tls_test.make_pair(self.world, "stranger", common_name="mrose")
+        for others in ([], ["--cert", stranger[0], "--key", stranger[1]]):
+            self.assertNotEqual(self.curl(*options, *others).returncode, 0)
+
+    def test_scram_is_bound_to_the_channel(self):
+        """tls-unique, which Python's ssl has, on TLS 1.2; bound to another channel it is refused."""
+        for binding, is_right in ((None, True), (b"of another channel", False)):
+            context = tls_test.lenient_context(ssl.TLSVersion.TLSv1_2)
+            with socket.create_connection(("127.0.0.1", self.tls_port), timeout=20) as raw:
+                secured = context.wrap_socket(raw)
+                binding = binding or secured.get_channel_binding("tls-unique")
+                client = ScramClient(secured, "mrose", harness.PASSWORD, binding)
+                reply = client.log_in()
+                self.assertEqual(reply.startswith(b"+OK"), is_right, reply)
+                self.assertEqual(client.is_server_known, is_right)
+        self.assert_method("SCRAM-SHA-256-PLUS")
 
     def test_a_token_is_for_its_own_user_only(self):
         done = self.curl("--user", "jdoe:", "--login-options", "AUTH=XOAUTH2", "--oauth2-bearer", TOKEN)
