@@ -109,7 +109,8 @@ class Player:
     def end(self, number, connection):
         """The client drops a connection that is still open: nothing may be left over."""
         try:
-            connection.socket.shutdown(socket.SHUT_WR)
+            # Not the SSLSocket's own, which forgets TLS: what is left over is read as ciphertext then.
+            socket.socket.shutdown(connection.socket, socket.SHUT_WR)
         except OSError:
             pass  # the server closed it
         left_over = connection.rest()
