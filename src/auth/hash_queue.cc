@@ -44,10 +44,11 @@ Task<bool> HashQueue::wait_for_turn(HashTurn turn) {
     co_return waiting.has_turn;
 }
 
-/// Start-time fair queueing: a name that waits already comes a round later.
+/// Start-time fair queueing: a name that waits already comes a round later. New ones join the round
+/// after the one that is served, or a stream of them would keep that one from ending.
 HashQueue::Place HashQueue::place_in(Line& line, std::uint64_t user) {
     std::uint64_t& next_round = line.next_rounds[user];
-    const std::uint64_t round = std::max(line.round, next_round);
+    const std::uint64_t round = std::max(line.round + 1, next_round);
     next_round = round + 1;
     return {round, ++arrivals_};
 }
@@ -62,7 +63,7 @@ void HashQueue::let_next_in() {
     if (round > line->round || line->waiting.empty()) {
         line->round = round;
         std::erase_if(line->next_rounds,
-                      [round](const auto& name) { return name.second <= round; });
+                      [round](const auto& name) { return name.second <= round + 1; });
     }
     ++in_flight_;
     waiting.has_turn = true;

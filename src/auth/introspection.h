@@ -24,7 +24,7 @@ namespace restante {
 /// Questions of one reactor under way at a time: they may all wait for an end point that hangs.
 inline constexpr std::size_t introspections_max = 64;
 /// Which helpers ask: those that wait for other machines anyway, not for cores.
-inline constexpr HelperKind introspection_helper = HelperKind::far_files;
+inline constexpr HelperKind introspection_helper = HelperKind::tokens;
 
 struct IntrospectionSettings {
     std::string endpoint;                     ///< https://..., or http:// to this machine

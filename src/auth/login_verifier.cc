@@ -23,6 +23,8 @@ Task<Result<Verdict>> LoginVerifier::verify(Proof proof, LoginOrigin origin) {
     } else if (auto* external = std::get_if<ExternalProof>(&proof)) {
         // Not split: whoever gets a certificate for "user*master" is not that master.
         const Identity identity = identity_of(external->user, external->acts_as);
+        // The certificate names a user; a master may be called as a user is.
+        if (!identity.acts_as.empty()) co_return Rejected{"a certificate makes nobody a master"};
         external->acts_as = {};
         verdict = co_await verify_identity(proof, identity, origin);
     } else if (const auto* token = std::get_if<TokenProof>(&proof)) {

@@ -92,6 +92,7 @@ Task<Result<Credentials>> PasswdFileVerifier::scram_of(Candidate candidate, Scra
                                   .exists = found.account.has_value()};
     const std::int64_t ran = co_await hashing_.run(work, applicant);
     if (ran < 0) co_return std::unexpected(report_busy());
+    found.took_token = true;
     if (!work.result && work.result.error() == PasswordFault::unavailable) {
         co_return std::unexpected(outcome_of(std::unexpected(work.result.error())).error());
     }

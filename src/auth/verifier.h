@@ -110,6 +110,7 @@ struct Credentials {
     const char* refusal = nullptr;   ///< Rejected::reason, for a client that knows the secret
     Secret secret;                   ///< CredentialKind::secret
     ScramKeys scram;                 ///< the other kinds
+    bool took_token = false;         ///< of the address, for a hash (throttle.h)
 };
 
 class Verifier {

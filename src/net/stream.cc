@@ -42,6 +42,8 @@ bool Stream::sends_plain() const { return tls_ == nullptr || tls_->is_kernel_tls
 void Stream::feed(std::span<const char> ciphertext) {
     forget_sent();
     if (tls_->feed(ciphertext) < ciphertext.size()) is_broken_ = true;
+    // A client that makes TLS answer and does not take the answers.
+    if (tls_->outgoing().size() > tls_outgoing_octets_max) is_broken_ = true;
 }
 
 std::int64_t Stream::read(std::span<char> target) {

@@ -71,9 +71,10 @@ public:
     }
     /// Likewise: a receive() once all of `source`, if anything, was sent; -EPIPE where it was not.
     Request exchange(std::span<const char> source, Instant deadline) {
+        const std::span<const char> octets = sealed(source);  // TLS may have something to say, too
         const int socket = socket_.get();
-        if (source.empty()) return Request::receive(socket).until(deadline);
-        return Request::exchange(socket, sealed(source)).until(deadline);
+        if (octets.empty()) return Request::receive(socket).until(deadline);
+        return Request::exchange(socket, octets).until(deadline);
     }
     /// Until `until`: always ends with -ETIMEDOUT or -ECANCELED.
     Completion pause(Instant until) { return start(Request::sleep().until(until)); }

@@ -116,9 +116,11 @@ std::array<HelperPool::Size, helper_kinds> default_helper_sizes() {
     const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
     constexpr std::size_t file_threads_max = 64;  // one disk may be slow, and the others not
     constexpr std::size_t far_threads_max = 256;
+    constexpr std::size_t token_threads_max = 64;
     return {{{file_threads, file_threads_max, 64 * 1024},
              {cores, cores, 1024},
-             {1, far_threads_max, 64 * 1024}}};
+             {1, far_threads_max, 64 * 1024},
+             {1, token_threads_max, 1024}}};
 }
 
 }  // namespace restante

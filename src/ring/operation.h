@@ -24,9 +24,9 @@ protected:
 };
 
 /// Each kind has its own bounded queue and threads, so that hashing cannot starve mail, nor mail on
-/// far storage (file_types.h) that on local disks.
-enum class HelperKind : std::uint8_t { files, hashing, far_files };
-inline constexpr std::size_t helper_kinds = 3;
+/// far storage (file_types.h) that on local disks, nor an issuer of tokens that hangs either.
+enum class HelperKind : std::uint8_t { files, hashing, far_files, tokens };
+inline constexpr std::size_t helper_kinds = 4;
 
 class Mapping;
 

@@ -47,7 +47,6 @@ int enable_restricted_ring(int ring) {
     const std::array allowed = {operation(IORING_OP_ACCEPT),
                                 operation(IORING_OP_ASYNC_CANCEL),
                                 operation(IORING_OP_CLOSE),
-                                operation(IORING_OP_CONNECT),
                                 operation(IORING_OP_POLL_ADD),
                                 operation(IORING_OP_READ),
                                 operation(IORING_OP_RECV),

@@ -116,20 +116,31 @@ Task<void> Reactor::accept_connections(Listening& listening) {
 }
 
 std::optional<Tally::Place> Reactor::admit(const SocketAddress& peer) {
-    if (connection_count_ >= limits_.sessions_max) return std::nullopt;
+    if (connection_count_ >= limits_.sessions_max) {
+        report_crowd(
+            fmt::format("connections refused: this reactor's share of [limits] "
+                        "connections, {}, is reached",
+                        limits_.sessions_max));
+        return std::nullopt;
+    }
     if (limits_.connections_per_address == 0) return Tally::Place();
     const auto address = std::to_underlying(service_.throttle.key_of(peer));
     std::optional<Tally::Place> place =
         connections_of_.take(address, limits_.connections_per_address);
-    const Instant now = service_.ring.now();
-    if (!place && (!crowd_said_at_ || now - *crowd_said_at_ >= crowd_log_interval)) {
-        crowd_said_at_ = now;
-        log_.write(LogLevel::warn,
-                   fmt::format("connections refused: more than [limits] connections_per_ip = {} of "
-                               "rip={}",
-                               limits_.connections_per_address, peer.host()));
+    if (!place) {
+        report_crowd(
+            fmt::format("connections refused: more than [limits] connections_per_ip = {} "
+                        "of rip={}",
+                        limits_.connections_per_address, peer.host()));
     }
     return place;
+}
+
+void Reactor::report_crowd(const std::string& what) {
+    const Instant now = service_.ring.now();
+    if (crowd_said_at_ && now - *crowd_said_at_ < crowd_log_interval) return;
+    crowd_said_at_ = now;
+    log_.write(LogLevel::warn, what);
 }
 
 void Reactor::welcome(Arrival arrival) {

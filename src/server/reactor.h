@@ -75,6 +75,7 @@ private:
     };
     /// Empty: there are too many already.
     std::optional<Tally::Place> admit(const SocketAddress& peer);
+    void report_crowd(const std::string& what);
     void welcome(Arrival arrival);
     void obey_stop();
     void begin_drain();

@@ -82,9 +82,11 @@ std::expected<std::vector<std::vector<Port>>, std::string> open_listeners(const 
 }
 
 std::expected<Fd, std::string> open_log(const std::string& path) {
-    const int opened = path.empty()
-                           ? ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)
-                           : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    // As root no link is followed: the folder may be the service user's.
+    const int links = ::geteuid() == 0 ? O_NOFOLLOW : 0;
+    const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | links;
+    const int opened = path.empty() ? ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)
+                                    : ::open(path.c_str(), flags, 0640);
     if (opened < 0) {
         return std::unexpected(fmt::format("[log] target {}: {}", path.empty() ? "stderr" : path,
                                            strerrordesc_np(errno)));

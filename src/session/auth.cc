@@ -48,6 +48,8 @@ Task<Result<Session::Login>> Session::auth_exchange(SaslMechanism mechanism,
         start_sasl_exchange(mechanism, service_.policy.sasl, brought);
     method_ = name_of(mechanism).data();
     is_in_exchange_ = true;
+    took_token_ = false;
+    user_.clear();
     Instant asked = service_.ring.now();
     SaslStep step{};
     if (initial) {
@@ -77,7 +79,10 @@ Task<Result<Session::Login>> Session::auth_exchange(SaslMechanism mechanism,
         is_in_exchange_ = false;
         if (!account) {
             account = exchange->take_account();
-            service_.throttle.give_token_back(service_.throttle.key_of(peer_), service_.ring.now());
+            if (took_token_) {
+                service_.throttle.give_token_back(service_.throttle.key_of(peer_),
+                                                  service_.ring.now());
+            }
         }
         Result<Login> login = co_await open_maildrop(*account);
         co_return login;
@@ -96,6 +101,7 @@ Task<Result<SaslStep>> Session::consult(SaslExchange& exchange, SaslStep step,
     if (step.kind == SaslStep::Kind::credentials) {
         Result<Credentials> found = co_await service_.verifier.credentials(step.query, origin());
         if (!found) co_return std::unexpected(found.error());
+        took_token_ |= found->took_token;
         co_return exchange.supply(*std::move(found));
     }
     Result<Verdict> verdict = co_await service_.verifier.verify(step.proof, origin());

@@ -5,6 +5,12 @@
 #include "session/session.h"
 
 namespace restante {
+namespace {
+
+/// Fewer failures before a login are a typo, or a client that tries one mechanism after another.
+constexpr std::uint16_t guesses_min = 3;
+
+}  // namespace
 
 std::string Session::addresses() const {
     std::string text = fmt::format("rip={}, lip={}", peer_.host(), local_.host());
@@ -16,6 +22,14 @@ std::string Session::addresses() const {
 
 void Session::report_login() {
     if (!service_.log.is_enabled(LogLevel::info)) return;
+    // Guesses count for ban filters also where a right password follows: somebody's own.
+    if (failed_logins_ >= guesses_min) {
+        service_.log.write(
+            LogLevel::info,
+            fmt::format("pop3-login: Aborted login (auth failed, {} attempts in {} secs): user=<>, "
+                        "{}, session=<{}>",
+                        failed_logins_, seconds_since_start(), addresses(), id_));
+    }
     service_.log.write(
         LogLevel::info,
         fmt::format("pop3-login: Login: user=<{}>, method={}, {}, mpid={}, session=<{}>",
@@ -38,11 +52,14 @@ void Session::report_end(const Result<Departure>& end) {
     service_.log.write(LogLevel::debug, line);
 }
 
+std::int64_t Session::seconds_since_start() const {
+    return std::chrono::duration_cast<std::chrono::seconds>(service_.ring.now() - started_).count();
+}
+
 /// Of a connection that did not log in. Ban filters know these words, and which of them tell of an
 /// attempt; an own word counts for nothing with them.
 std::string Session::login_report(const Result<Departure>& end) const {
-    const auto seconds =
-        std::chrono::duration_cast<std::chrono::seconds>(service_.ring.now() - started_).count();
+    const std::int64_t seconds = seconds_since_start();
     std::string reason;
     if (failed_logins_ > 0) {
         const bool was_right = refused_ != nullptr;  // once: the reason why it did not help

@@ -64,7 +64,10 @@ Task<void> Session::run() {
 // What is only needed now is not in the frame that every idle session has.
 Task<void> Session::end(const Result<Departure>& why) {
     Result<Departure> left = why;
-    if (visit_) visit_->maildrop.reset();  // the lock is free before the last reply is sent
+    if (visit_) {  // the lock, and the user's place, are free before the last reply is sent
+        visit_->maildrop.reset();
+        visit_->place = Tally::Place();
+    }
     if (left) {
         const Duration patience =
             interrupted_ ? last_words_max : Duration(service_.policy.idle_timeout);
@@ -131,23 +134,24 @@ Result<pop3::LineReader::Next> Session::received_line(LineKind kind) {
         const pop3::LineReader::Next next = reader_.next(line_octets_max(kind));
         if (next.status != pop3::LineReader::Status::incomplete) return next;
         if (!stream_.has_input_pending()) return next;
-        const Result<void> decrypted = decrypt();
+        const Result<bool> decrypted = decrypt();
         if (!decrypted) return std::unexpected(decrypted.error());
+        if (!*decrypted) return next;
     }
 }
 
-/// A record at most. No coroutine, so that its buffer is on the stack of the reactor and in no
+/// A record at most; false: no whole one has come. No coroutine, so that its buffer is on the stack of the reactor and in no
 /// session's frame.
-Result<void> Session::decrypt() {
+Result<bool> Session::decrypt() {
     char plaintext[pop3::LineReader::fed_octets_max];
     const std::int64_t read = stream_.read(plaintext);
-    if (read == -EAGAIN) return {};
+    if (read == -EAGAIN) return false;
     if (read == 0) return std::unexpected(Error{ErrorKind::peer_closed, 0, "receive"});
     if (read < 0) return std::unexpected(error_of_errno(static_cast<int>(-read), "receive"));
     const auto octets = std::span<const char>(plaintext).first(static_cast<std::size_t>(read));
     reader_.feed(octets);
     explicit_bzero(plaintext, octets.size());
-    return {};
+    return true;
 }
 
 /// An AUTH command may bring a token along (RFC 5034 §4).

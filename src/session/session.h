@@ -200,7 +200,7 @@ private:
     bool has_too_many_bad_lines(pop3::State state) const;
     void feed(std::span<const char> octets);
     Result<pop3::LineReader::Next> received_line(LineKind kind);
-    Result<void> decrypt();
+    Result<bool> decrypt();
     void capabilities();
     bool is_secure() const { return stream_.tls() != nullptr; }
     bool allows_cleartext() const { return service_.policy.sasl.allow_cleartext || is_secure(); }
@@ -212,6 +212,7 @@ private:
     std::string login_report(const Result<Departure>& end) const;
     std::string session_report(const Result<Departure>& end) const;
     std::string addresses() const;
+    std::int64_t seconds_since_start() const;
     void report_message(pop3::MessageNumber number, const Error& error);
 
     const SessionService& service_;
@@ -234,6 +235,7 @@ private:
     bool user_given_ = false;
     bool is_in_exchange_ = false;       // of AUTH, or it was given up
     bool has_tried_cleartext_ = false;  // where that is not allowed
+    bool took_token_ = false;           // this exchange of AUTH, for a hash
     bool interrupted_ = false;
     Phase phase_ = Phase::connect;
 

@@ -95,6 +95,22 @@ TEST_CASE("hash queue: names take turns, those of one name come in their order")
     CHECK(line.end() == "a");
 }
 
+TEST_CASE(
+    "hash queue: a stream of new names keeps nobody waiting, also not who has waited before") {
+    Line line;
+    for (std::uint64_t name = 1; name < 200; ++name) {
+        line.come("x", HashRank::with_token, name);
+        if (name == 2) line.come("O", HashRank::with_token, 0);
+        line.come("x", HashRank::with_token, 1000 + name);
+        if (name == 100) line.come("O", HashRank::with_token, 0);
+        line.sim().run_for(hash_time);
+    }
+    const std::string order = line.end();
+    const std::size_t first = order.find('O');
+    CHECK(first < 50);
+    CHECK(order.find('O', first + 1) < 300);  // of 400
+}
+
 TEST_CASE("hash queue: who waits too long, or beyond the own deadline, is not hashed any more") {
     Line line(35ms);
     for (const char* name : {"a", "b", "c", "d", "e", "f"}) {
