@@ -49,7 +49,6 @@ Task<Result<Session::Login>> Session::auth_exchange(SaslMechanism mechanism,
     method_ = name_of(mechanism).data();
     is_in_exchange_ = true;
     took_token_ = false;
-    user_.clear();
     Instant asked = service_.ring.now();
     SaslStep step{};
     if (initial) {

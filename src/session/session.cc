@@ -140,8 +140,8 @@ Result<pop3::LineReader::Next> Session::received_line(LineKind kind) {
     }
 }
 
-/// A record at most; false: no whole one has come. No coroutine, so that its buffer is on the stack of the reactor and in no
-/// session's frame.
+/// A record at most; false: no whole one has come. No coroutine, so that its buffer is on the stack
+/// of the reactor and in no session's frame.
 Result<bool> Session::decrypt() {
     char plaintext[pop3::LineReader::fed_octets_max];
     const std::int64_t read = stream_.read(plaintext);
