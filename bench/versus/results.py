@@ -32,7 +32,7 @@ NOTES = [
     "Intervals are bootstrap intervals over rounds, meant to be of 95 %. Few rounds give less: simulated, they "
     "hold the true ratio in " + ", ".join(f"{share:.0%} of cases at {rounds} rounds"
                                           for rounds, share in pairs.COVERAGE.items()) + ".",
-    "TLS rows are left out: restante does not speak TLS yet.",
+    "There are no TLS rows in this comparison yet.",
     "Client and servers share this machine and its loopback. CPU time is that of the server's control group "
     "alone, all of its children included, the client's left out.",
     "Sessions a second and latencies are of a closed loop on a shared machine: they say how the server and "

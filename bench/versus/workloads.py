@@ -158,7 +158,7 @@ def idle():
 
 
 def all_workloads():
-    """In the order of the table, twins left out. TLS rows are missing as long as restante speaks no TLS."""
+    """In the order of the table, twins left out. There are no TLS rows yet."""
     return [
         *polls_and_syncs(),
         *downloads(),

@@ -465,7 +465,7 @@ class ResultTest(unittest.TestCase):
         self.assertRegex(text, r"poll-20 +3 +1\.55 \[1\.55-1\.55\] +10\.0 \[10\.0-10\.0\]")
         self.assertIn("poll-20: dovecot-default is missing: it <broke>", text)
         self.assertIn("skipped: cyrus: not installed", text)
-        self.assertIn("TLS rows are left out", text)
+        self.assertIn("There are no TLS rows", text)
 
     def test_the_page_draws_plots_and_fetches_nothing(self):
         text = page.render(self.data)
