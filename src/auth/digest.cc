@@ -4,6 +4,8 @@
 
 #include <memory>
 
+#include "base/free_with.h"
+
 namespace restante {
 namespace {
 
@@ -24,10 +26,6 @@ int hex_value(char digit) {
     return -1;
 }
 
-struct ContextFree {
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }  // wipes it
-};
-
 }  // namespace
 
 std::size_t digest_octets(DigestAlgorithm algorithm) {
@@ -42,7 +40,7 @@ std::size_t digest_octets(DigestAlgorithm algorithm) {
 
 std::optional<Digest> digest_of(DigestAlgorithm algorithm, std::string_view first,
                                 std::string_view second) {
-    const std::unique_ptr<EVP_MD_CTX, ContextFree> context(EVP_MD_CTX_new());
+    const std::unique_ptr<EVP_MD_CTX, FreeWith<EVP_MD_CTX_free>> context(EVP_MD_CTX_new());
     if (context == nullptr) return std::nullopt;
     Digest digest;
     unsigned int size = 0;

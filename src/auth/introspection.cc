@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "base/free_with.h"
 #include "base/wipe.h"
 
 namespace restante {
@@ -44,10 +45,6 @@ std::size_t take_answer(char* octets, std::size_t, std::size_t size, void* answe
     return size;
 }
 
-struct ListFree {
-    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-
 /// On a helper thread. The references outlive it.
 class IntrospectionWork final : public Work {
 public:
@@ -71,7 +68,7 @@ private:
 void IntrospectionWork::run() {
     std::array<char, CURL_ERROR_SIZE> cause{};
     std::string answer;
-    const std::unique_ptr<curl_slist, ListFree> headers(
+    const std::unique_ptr<curl_slist, FreeWith<curl_slist_free_all>> headers(
         curl_slist_append(nullptr, "Accept: application/json"));
     set_options(headers.get(), answer, cause.data());
     const CURLcode outcome = curl_easy_perform(handle_);
@@ -118,9 +115,7 @@ void IntrospectionWork::set_options(curl_slist* headers, std::string& answer, ch
     set(CURLOPT_WRITEDATA, &answer);
 }
 
-struct UrlEnd {
-    void operator()(CURLU* url) const { curl_url_cleanup(url); }
-};
+using Url = std::unique_ptr<CURLU, FreeWith<curl_url_cleanup>>;
 
 std::string part_of(CURLU* url, CURLUPart which, unsigned flags = 0) {
     char* part = nullptr;
@@ -138,7 +133,7 @@ std::expected<void, std::string> prepare_introspection(const IntrospectionSettin
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         return std::unexpected("libcurl cannot be made ready");
     }
-    const std::unique_ptr<CURLU, UrlEnd> url(curl_url());
+    const Url url(curl_url());
     if (url == nullptr ||
         curl_url_set(url.get(), CURLUPART_URL, settings.endpoint.c_str(), 0) != CURLUE_OK) {
         return std::unexpected("the introspection end point is no URL (https://HOST/PATH)");
@@ -155,7 +150,7 @@ std::expected<void, std::string> prepare_introspection(const IntrospectionSettin
 }
 
 std::uint16_t introspection_port(const IntrospectionSettings& settings) {
-    const std::unique_ptr<CURLU, UrlEnd> url(curl_url());
+    const Url url(curl_url());
     if (url == nullptr) return 0;
     curl_url_set(url.get(), CURLUPART_URL, settings.endpoint.c_str(), 0);
     std::uint16_t port = 0;

@@ -16,6 +16,7 @@
 #include "auth/token_claims.h"
 #include "auth/token_verifier.h"
 #include "base/clock.h"
+#include "base/free_with.h"
 #include "base/log.h"
 #include "ring/ring.h"
 
@@ -57,10 +58,7 @@ public:
     Task<Result<TokenUser>> user_of(std::string_view token) override;
 
 private:
-    struct Cleanup {
-        void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-    };
-    using Handle = std::unique_ptr<CURL, Cleanup>;
+    using Handle = std::unique_ptr<CURL, FreeWith<curl_easy_cleanup>>;
     Handle take_handle();
     Error report(std::string_view cause);
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "auth/token_claims.h"
+#include "base/free_with.h"
 
 namespace restante {
 
@@ -43,11 +44,9 @@ public:
     std::size_t size() const { return keys_.size(); }
 
 private:
-    struct Free {
-        void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-    };
+    using Owned = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
     struct Key {
-        std::unique_ptr<EVP_PKEY, Free> key;
+        Owned key;
         JwtAlgorithm algorithm;
         std::string id;  // "" = it has none
     };

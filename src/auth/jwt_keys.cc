@@ -19,6 +19,7 @@
 #include "auth/json_object.h"
 #include "auth/jwt.h"
 #include "base/fd.h"
+#include "base/free_with.h"
 
 namespace restante {
 namespace {
@@ -26,20 +27,13 @@ namespace {
 constexpr std::size_t p256_octets = 32;
 constexpr std::size_t key_set_depth_max = 8;
 
-template <auto end>
-struct End {
-    template <class T>
-    void operator()(T* object) const {
-        end(object);
-    }
-};
-using Bio = std::unique_ptr<BIO, End<BIO_free_all>>;
-using Number = std::unique_ptr<BIGNUM, End<BN_free>>;
-using Builder = std::unique_ptr<OSSL_PARAM_BLD, End<OSSL_PARAM_BLD_free>>;
-using Parameters = std::unique_ptr<OSSL_PARAM, End<OSSL_PARAM_free>>;
-using KeyContext = std::unique_ptr<EVP_PKEY_CTX, End<EVP_PKEY_CTX_free>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, End<EVP_MD_CTX_free>>;
-using EcdsaSignature = std::unique_ptr<ECDSA_SIG, End<ECDSA_SIG_free>>;
+using Bio = std::unique_ptr<BIO, FreeWith<BIO_free_all>>;
+using Number = std::unique_ptr<BIGNUM, FreeWith<BN_free>>;
+using Builder = std::unique_ptr<OSSL_PARAM_BLD, FreeWith<OSSL_PARAM_BLD_free>>;
+using Parameters = std::unique_ptr<OSSL_PARAM, FreeWith<OSSL_PARAM_free>>;
+using KeyContext = std::unique_ptr<EVP_PKEY_CTX, FreeWith<EVP_PKEY_CTX_free>>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, FreeWith<EVP_MD_CTX_free>>;
+using EcdsaSignature = std::unique_ptr<ECDSA_SIG, FreeWith<ECDSA_SIG_free>>;
 
 const unsigned char* octets_of(std::string_view text) {
     return reinterpret_cast<const unsigned char*>(text.data());
@@ -163,7 +157,7 @@ std::expected<JwtKeys, std::string> JwtKeys::parse(std::string_view text) {
 }
 
 const char* JwtKeys::add(EVP_PKEY* given, std::string id) {
-    std::unique_ptr<EVP_PKEY, Free> key(given);
+    Owned key(given);
     if (key == nullptr) return "it has a key that is malformed";
     if (keys_.size() == jwt_keys_max) return "it has more than 32 keys";
     if (EVP_PKEY_is_a(key.get(), "RSA") == 1) {

@@ -14,6 +14,8 @@
 #include "auth/password_scheme.h"
 #include "base/assert.h"
 #include "base/fd.h"
+#include "base/lower_case.h"
+#include "base/system_time.h"
 #include "ring/blocking_calls.h"
 
 namespace restante {
@@ -163,9 +165,7 @@ std::expected<std::shared_ptr<const PasswdTable>, std::string> load_passwd_table
     if (opened < 0) return cannot_read(path, errno);
     const Fd file(opened);
     PasswdOrigin origin;
-    timespec now{};
-    ::clock_gettime(CLOCK_REALTIME, &now);  // no ring yet
-    origin.read_at.nanoseconds = std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+    origin.read_at = system_time();
     const std::int64_t seen = carry_out(Request::status(file.get(), origin.status));
     if (seen < 0) return cannot_read(path, static_cast<int>(-seen));
     if (origin.status.kind != FileKind::regular) return cannot_read(path, EINVAL);

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 
+#include "base/lower_case.h"
+
 namespace restante {
 namespace {
-
-char lower(char letter) {
-    return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
-}
 
 bool is_user_name_octet(char octet) {
     return octet > ' ' && octet <= '~' && octet != '/' && octet != ':';
@@ -22,15 +20,9 @@ bool is_user_name(std::string_view name) {
     return std::ranges::all_of(name, is_user_name_octet);
 }
 
-std::string lower_case(std::string_view text) {
-    std::string lowered(text);
-    std::ranges::transform(lowered, lowered.begin(), lower);
-    return lowered;
-}
-
 bool same_user(std::string_view left, std::string_view right, NameMatch match) {
     if (match == NameMatch::exact) return left == right;
-    return std::ranges::equal(left, right, {}, lower, lower);
+    return std::ranges::equal(left, right, {}, lower_letter, lower_letter);
 }
 
 std::optional<std::string> canonical_user_name(std::string_view given, const UserNameRules& rules) {
@@ -40,7 +32,8 @@ std::optional<std::string> canonical_user_name(std::string_view given, const Use
         name += '@';
         name += rules.default_domain;
     }
-    if (rules.match == NameMatch::ignore_case) std::ranges::transform(name, name.begin(), lower);
+    if (rules.match == NameMatch::ignore_case)
+        std::ranges::transform(name, name.begin(), lower_letter);
     if (!is_user_name(name)) return std::nullopt;
     return name;
 }

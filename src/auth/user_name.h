@@ -17,9 +17,6 @@ inline constexpr std::size_t user_name_octets_max = 255;
 /// passwd-file).
 bool is_user_name(std::string_view name);
 
-/// ASCII letters only.
-std::string lower_case(std::string_view text);
-
 /// Whether the names of a user database are compared with letters of different case taken as one.
 enum class NameMatch : std::uint8_t { exact, ignore_case };
 bool same_user(std::string_view left, std::string_view right, NameMatch match);

@@ -22,6 +22,7 @@
 #include "auth/verification_cache.h"
 #include "base/descriptor_limit.h"
 #include "base/fd.h"
+#include "base/system_time.h"
 #include "maildir/maildrop_path.h"
 #include "net/listener.h"
 #include "net/tls_certificates.h"
@@ -235,16 +236,10 @@ Finding check_users(Patient& patient) {
     return ok(fmt::format("{}: {} users", path, users));
 }
 
-WallTime wall_time() {
-    timespec now{};
-    ::clock_gettime(CLOCK_REALTIME, &now);
-    return {now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec};
-}
-
 /// Before the server stops being root, which may read all.
 Finding check_certificates(Patient& patient) {
     if (!patient.config.tls) return ok("not needed: no listener has TLS");
-    const auto opened = TlsCertificates::open(patient.config.tls->settings, wall_time());
+    const auto opened = TlsCertificates::open(patient.config.tls->settings, system_time());
     if (!opened) return split(Verdict::fail, opened.error());
     std::string notices;
     bool is_sound = true;
@@ -258,7 +253,7 @@ Finding check_certificates(Patient& patient) {
 
 Finding check_renewal(Patient& patient) {
     if (!patient.config.tls) return ok("not needed: no listener has TLS");
-    const auto opened = TlsCertificates::open(patient.config.tls->settings, wall_time());
+    const auto opened = TlsCertificates::open(patient.config.tls->settings, system_time());
     const std::string user = user_name();
     if (opened) return ok(user + " may read new certificates and keys");
     return warn(

@@ -33,8 +33,6 @@ public:
                               Instant deadline);
     /// nullptr before secure().
     const TlsEngine* tls() const { return tls_.get(); }
-    /// TLS failed: what is asked for now comes to nothing.
-    bool is_broken() const { return is_broken_; }
     /// Files and mappings can be sent as they are: no octet has to be encrypted here.
     bool sends_plain() const;
     /// With tls(): takes the ciphertext that came.
@@ -119,7 +117,7 @@ private:
     std::unique_ptr<TlsEngine> tls_;
     std::uint32_t sealed_octets_ = 0;  // of tls_->outgoing(), given to the kernel
     bool is_interrupted_ = false;
-    bool is_broken_ = false;
+    bool is_broken_ = false;  // TLS failed: what is asked for now comes to nothing
 };
 
 }  // namespace restante

@@ -16,6 +16,7 @@
 #include <map>
 
 #include "base/assert.h"
+#include "base/lower_case.h"
 #include "net/tls_failure.h"
 #include "net/tls_pair.h"
 #include "net/tls_staple.h"
@@ -84,12 +85,6 @@ struct TlsContext::Parts {
 };
 
 namespace {
-
-std::string lower_case(std::string name) {
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return name;
-}
 
 /// The name in the server_name extension (RFC 6066 §3), in lower case; "" where it holds none.
 std::string server_name_of(SSL* ssl) {

@@ -1,13 +1,13 @@
 #include "net/tls_self_signed.h"
 
-#include <openssl/bio.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
 #include <memory>
+
+#include "base/free_with.h"
+#include "net/tls_failure.h"
+#include "net/tls_handles.h"
 
 namespace restante {
 namespace {
@@ -17,18 +17,10 @@ constexpr long valid_seconds = 30L * 24 * 60 * 60;
 constexpr long backdated_seconds = 60L * 60;
 constexpr int serial_bits = 127;
 
-template <class T, void (*Free)(T*)>
-struct Freed {
-    void operator()(T* object) const { Free(object); }
-};
-using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY, EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Freed<X509, X509_free>>;
-using Extension = std::unique_ptr<X509_EXTENSION, Freed<X509_EXTENSION, X509_EXTENSION_free>>;
-using Number = std::unique_ptr<BIGNUM, Freed<BIGNUM, BN_free>>;
-using Memory = std::unique_ptr<BIO, Freed<BIO, BIO_free_all>>;
+using NumberHandle = std::unique_ptr<BIGNUM, FreeWith<BN_free>>;
 
 bool set_serial(X509* certificate) {
-    const Number number(BN_new());
+    const NumberHandle number(BN_new());
     return number && BN_rand(number.get(), serial_bits, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) == 1 &&
            BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr;
 }
@@ -41,13 +33,13 @@ bool set_names(X509* certificate) {
 }
 
 bool add_extension(X509* certificate, int nid, const char* value) {
-    const Extension extension(X509V3_EXT_conf_nid(nullptr, nullptr, nid, value));
+    const ExtensionHandle extension(X509V3_EXT_conf_nid(nullptr, nullptr, nid, value));
     return extension && X509_add_ext(certificate, extension.get(), -1) == 1;
 }
 
 /// Signed by its own key; nothing where OpenSSL failed.
-Certificate certificate_for(EVP_PKEY* key) {
-    Certificate certificate(X509_new());
+CertificateHandle certificate_for(EVP_PKEY* key) {
+    CertificateHandle certificate(X509_new());
     const bool is_made =
         certificate && X509_set_version(certificate.get(), X509_VERSION_3) == 1 &&
         set_serial(certificate.get()) && set_names(certificate.get()) &&
@@ -68,24 +60,18 @@ std::string content_of(BIO* memory) {
     return {octets, static_cast<std::size_t>(count)};
 }
 
-std::string openssl_error() {
-    char text[256];
-    ERR_error_string_n(ERR_get_error(), text, sizeof text);
-    return text;
-}
-
 }  // namespace
 
 std::expected<SelfSigned, std::string> make_self_signed() {
-    const Key key(EVP_EC_gen("P-256"));
-    const Certificate certificate = key ? certificate_for(key.get()) : nullptr;
-    const Memory first(BIO_new(BIO_s_mem()));
-    const Memory second(BIO_new(BIO_s_secmem()));
+    const KeyHandle key(EVP_EC_gen("P-256"));
+    const CertificateHandle certificate = key ? certificate_for(key.get()) : nullptr;
+    const BioHandle first(BIO_new(BIO_s_mem()));
+    const BioHandle second(BIO_new(BIO_s_secmem()));
     if (!certificate || !first || !second ||
         PEM_write_bio_X509(first.get(), certificate.get()) != 1 ||
         PEM_write_bio_PrivateKey(second.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) !=
             1) {
-        return std::unexpected(openssl_error());
+        return std::unexpected(take_tls_error());
     }
     return SelfSigned{content_of(first.get()), content_of(second.get())};
 }

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "base/assert.h"
+#include "base/free_with.h"
 
 namespace restante {
 namespace {
@@ -87,19 +88,15 @@ long control(BIO* bio, int command, long number, void* pointer) {
     return is_set;
 }
 
-struct MethodFree {
-    void operator()(BIO_METHOD* method) const { BIO_meth_free(method); }
-};
-
 BIO_METHOD* wire_method() {
-    static const std::unique_ptr<BIO_METHOD, MethodFree> method = [] {
+    static const std::unique_ptr<BIO_METHOD, FreeWith<BIO_meth_free>> method = [] {
         BIO_METHOD* made =
             BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "restante wire");
         ASSERT(made != nullptr);
         BIO_meth_set_read_ex(made, read_incoming);
         BIO_meth_set_write_ex(made, write_outgoing);
         BIO_meth_set_ctrl(made, control);
-        return std::unique_ptr<BIO_METHOD, MethodFree>(made);
+        return std::unique_ptr<BIO_METHOD, FreeWith<BIO_meth_free>>(made);
     }();
     return method.get();
 }

@@ -9,6 +9,8 @@
 #include <ctime>
 #include <utility>
 
+#include "base/system_time.h"
+
 namespace restante {
 namespace {
 
@@ -81,10 +83,7 @@ Task<void> ReactorLog::write_pending() {
 
 void DirectLog::write(LogLevel level, std::string_view message) {
     if (!is_enabled(level)) return;
-    timespec now{};
-    ::clock_gettime(CLOCK_REALTIME, &now);
-    const WallTime when{now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec};
-    const std::string line = format_log_line(when, ident_, level, message);
+    const std::string line = format_log_line(system_time(), ident_, level, message);
     pollfd room{file_, POLLOUT, 0};
     constexpr int patience_ms = 1000;
     if (::poll(&room, 1, patience_ms) <= 0) return;

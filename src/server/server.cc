@@ -6,7 +6,6 @@
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "base/descriptor_limit.h"
+#include "base/system_time.h"
 #include "net/listener.h"
 #include "net/tls_kernel.h"
 #include "server/confinement.h"
@@ -118,13 +118,6 @@ std::string listening_text(const Config& config) {
     return text;
 }
 
-/// Before there is a ring, and on the main thread, which has none.
-WallTime wall_time_now() {
-    timespec now{};
-    ::clock_gettime(CLOCK_REALTIME, &now);
-    return {std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec};
-}
-
 void write_notices(const std::vector<TlsNotice>& notices, Log& log) {
     for (const TlsNotice& notice : notices) log.write(notice.level, notice.text);
 }
@@ -136,7 +129,7 @@ std::expected<std::unique_ptr<TlsCertificates>, std::string> open_certificates(c
     const auto has_tls = [](const ListenerConfig& l) { return l.tls != TlsMode::none; };
     if (std::ranges::none_of(config.listeners, has_tls)) return nullptr;
     std::expected<TlsCertificates::Opened, std::string> opened =
-        TlsCertificates::open(config.tls->settings, wall_time_now());
+        TlsCertificates::open(config.tls->settings, system_time());
     if (!opened) return std::unexpected("[tls] " + opened.error());
     write_notices(opened->notices, log);
     return std::move(opened->certificates);
@@ -175,7 +168,7 @@ void Overseer::run(int ended_event, std::vector<std::unique_ptr<ReactorThread>>&
         pollfd waits[] = {{signals_.descriptor(), POLLIN, 0}, {ended_event, POLLIN, 0}};
         const int ready = ::poll(waits, 2, interval);
         if (ready < 0) continue;
-        if (ready == 0) write_notices(certificates_->check(wall_time_now()), log_);
+        if (ready == 0) write_notices(certificates_->check(system_time()), log_);
         std::uint64_t count = 0;
         if (waits[1].revents != 0 && ::read(ended_event, &count, sizeof count) > 0) ended += count;
         if (waits[0].revents != 0) obey_signal(threads);
@@ -197,7 +190,7 @@ void Overseer::reload() {
                "SIGHUP: certificates are read again, and the user database by itself when it "
                "changes; a changed configuration needs a restart");
     if (certificates_ != nullptr) {
-        write_notices(certificates_->reload(config_.tls->settings, wall_time_now()), log_);
+        write_notices(certificates_->reload(config_.tls->settings, system_time()), log_);
     }
     service_manager_.ready();
 }
@@ -229,7 +222,7 @@ std::expected<void, std::string> serve(const Shared& shared, std::vector<std::ve
 void confine_to(const Config& config, const SharedLogins& logins, Log& log) {
     if (!config.runtime.confine) return;
     const std::string own_maildrops = logins.users != nullptr ? logins.users->own_maildrops() : "";
-    Confinement confinement = confinement_of(with_real_root(config), own_maildrops);
+    Confinement confinement = confinement_of(config, own_maildrops);
     if (!config.auth.master.path.empty()) {
         allow_reading_again(config.auth.master.path, confinement);
     }
@@ -299,7 +292,8 @@ std::expected<void, std::string> run_server(const Config& config,
     const std::expected<std::unique_ptr<TlsCertificates>, std::string> certificates =
         open_certificates(config, log);
     if (!certificates) return std::unexpected(certificates.error());
-    std::expected<StoreOptions, std::string> store = store_options(with_real_root(config));
+    const Config real = with_real_root(config);
+    std::expected<StoreOptions, std::string> store = store_options(real);
     if (!store) return std::unexpected(store.error());
     const bool local = is_local(store->path.root());
     const std::expected<std::unique_ptr<SharedLogins>, std::string> logins =
@@ -307,7 +301,7 @@ std::expected<void, std::string> run_server(const Config& config,
     if (!logins) return std::unexpected(logins.error());
     std::expected<std::vector<LoginPlaces>, std::string> places = open_places(config, reactors);
     if (!places) return std::unexpected(places.error());
-    confine_to(config, **logins, log);
+    confine_to(real, **logins, log);
     HelperPool helpers(default_helper_sizes());
     Tally user_sessions;
     Tally address_connections;

@@ -25,9 +25,7 @@ Task<Result<Session::Login>> Session::auth(pop3::Command command) {
 Session::Login Session::refuse_mechanism(bool is_cleartext_one) {
     const bool is_disabled = is_cleartext_one && !allows_cleartext();
     has_tried_cleartext_ |= is_disabled;
-    output_.reply(is_disabled ? pop3::Reply::err(pop3::ResponseCode::auth,
-                                                 "cleartext authentication is disabled")
-                              : pop3::Reply::err("mechanism not supported"));
+    output_.reply(is_disabled ? cleartext_disabled : pop3::Reply::err("mechanism not supported"));
     const bool is_last = ++refused_mechanisms_ >= pop3::refused_mechanisms_max;
     return is_last ? Login::too_many_failures : Login::refused;
 }

@@ -16,8 +16,6 @@ namespace {
 constexpr std::size_t digest_octets = 32;  // MD5 in hex (RFC 1939 §7)
 constexpr pop3::Reply wrong_credentials =
     pop3::Reply::err(pop3::ResponseCode::auth, "authentication failed");
-constexpr pop3::Reply cleartext_disabled =
-    pop3::Reply::err(pop3::ResponseCode::auth, "cleartext authentication is disabled");
 
 bool is_digest(std::string_view text) {
     const auto is_lower_hex = [](char c) {
@@ -281,12 +279,7 @@ Task<Result<void>> Session::delay_reply(Instant until) {
     if (!reader_.has_buffered() && !stream_.has_input_pending()) {
         const Received got = co_await stream_.receive(until);
         if (got.result == -ETIMEDOUT) co_return Result<void>();
-        if (got.result == 0) {
-            co_return std::unexpected(Error{ErrorKind::peer_closed, 0, "receive"});
-        }
-        if (got.result < 0) {
-            co_return std::unexpected(error_of_errno(static_cast<int>(-got.result), "receive"));
-        }
+        if (got.result <= 0) co_return std::unexpected(receive_error(got.result));
         feed(got.octets());
     }
     co_await stream_.pause(until);

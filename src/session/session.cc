@@ -116,11 +116,14 @@ void Session::LineSteps::take(const Operation& ended) {
         if (!sent) end(std::unexpected(sent.error()));
     } else if (result > 0) {
         session_.feed(ended.received());
-    } else if (result == 0) {
-        end(std::unexpected(Error{ErrorKind::peer_closed, 0, "receive"}));
     } else {
-        end(std::unexpected(error_of_errno(static_cast<int>(-result), "receive")));
+        end(std::unexpected(receive_error(result)));
     }
+}
+
+Error Session::receive_error(std::int64_t result) {
+    if (result == 0) return {ErrorKind::peer_closed, 0, "receive"};
+    return error_of_errno(static_cast<int>(-result), "receive");
 }
 
 void Session::feed(std::span<const char> octets) {
@@ -146,8 +149,7 @@ Result<bool> Session::decrypt() {
     char plaintext[pop3::LineReader::fed_octets_max];
     const std::int64_t read = stream_.read(plaintext);
     if (read == -EAGAIN) return false;
-    if (read == 0) return std::unexpected(Error{ErrorKind::peer_closed, 0, "receive"});
-    if (read < 0) return std::unexpected(error_of_errno(static_cast<int>(-read), "receive"));
+    if (read <= 0) return std::unexpected(receive_error(read));
     const auto octets = std::span<const char>(plaintext).first(static_cast<std::size_t>(read));
     reader_.feed(octets);
     explicit_bzero(plaintext, octets.size());

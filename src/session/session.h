@@ -111,6 +111,9 @@ private:
     Task<Result<Departure>> transaction();
     Task<Result<Departure>> update();
 
+    static constexpr pop3::Reply cleartext_disabled =
+        pop3::Reply::err(pop3::ResponseCode::auth, "cleartext authentication is disabled");
+
     // authorization.cc
     Task<Result<std::optional<Departure>>> obey(const pop3::LineReader::Next& line);
     Task<Result<std::optional<Departure>>> begin();
@@ -201,9 +204,13 @@ private:
     void feed(std::span<const char> octets);
     Result<pop3::LineReader::Next> received_line(LineKind kind);
     Result<bool> decrypt();
+    /// `result` of a receive that brought nothing: 0 or -errno.
+    static Error receive_error(std::int64_t result);
     void capabilities();
     bool is_secure() const { return stream_.tls() != nullptr; }
-    bool allows_cleartext() const { return service_.policy.sasl.allow_cleartext || is_secure(); }
+    bool allows_cleartext() const {
+        return offers_user(service_.policy.sasl, {.is_encrypted = is_secure()});
+    }
     void enter(Phase phase);
 
     // report.cc

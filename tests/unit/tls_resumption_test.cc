@@ -11,7 +11,7 @@ namespace restante {
 namespace {
 
 using Client = sim::TlsClientSettings;
-using SessionHandle = std::unique_ptr<SSL_SESSION, TlsFree<SSL_SESSION_free>>;
+using SessionHandle = std::unique_ptr<SSL_SESSION, FreeWith<SSL_SESSION_free>>;
 using Context = std::shared_ptr<const TlsContext>;
 
 const TlsWorld& world() {
