@@ -49,9 +49,9 @@ Task<Result<MessageSource*>> MaildirMaildrop::open_message(std::uint32_t index) 
         co_return std::unexpected(not_as_indexed);
     }
     const WallTime modified = file->status.modified;
-    source_.emplace(std::move(file->handle), modified, index_->measure(index),
-                    modified == message.modified);
-    MessageSource* source = &*source_;
+    source_ = std::make_unique<FileSource>(std::move(file->handle), modified,
+                                           index_->measure(index), modified == message.modified);
+    MessageSource* source = source_.get();
     co_return source;
 }
 
@@ -111,7 +111,7 @@ Task<Result<void>> MaildirMaildrop::scan_again() {
     last_scan_.reset();
     Result<Scan> scan = co_await scan_maildir(context_.ring, directory_.get());
     if (!scan) co_return std::unexpected(scan.error());
-    last_scan_ = std::move(*scan);
+    last_scan_ = std::make_unique<Scan>(std::move(*scan));
     co_return Result<void>();
 }
 

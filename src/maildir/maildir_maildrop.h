@@ -92,8 +92,9 @@ private:
     const std::shared_ptr<const MaildropIndex> index_;
     std::uint32_t generation_;         // of what was last kept
     std::set<std::uint32_t> changed_;  // messages that were noted
-    std::optional<Scan> last_scan_;
-    std::optional<FileSource> source_;
+    // Not in place: most sessions look, find nothing and wait.
+    std::unique_ptr<Scan> last_scan_;
+    std::unique_ptr<FileSource> source_;
     std::array<LosingFolder, 2> losing_;
 };
 

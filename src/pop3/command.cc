@@ -22,6 +22,22 @@ constexpr char upper(char octet) {
     return octet >= 'a' && octet <= 'z' ? static_cast<char>(octet - 'a' + 'A') : octet;
 }
 
+/// A keyword as one number, in upper case; 0 of what none of ours is as long as.
+constexpr std::uint32_t number_of(std::string_view keyword) {
+    std::uint32_t number = 0;
+    if (keyword.size() > sizeof number) return 0;
+    for (const char octet : keyword)
+        number = number << 8 | static_cast<unsigned char>(upper(octet));
+    return number;
+}
+
+constexpr auto numbers = [] {
+    std::array<std::uint32_t, std::size(commands)> numbers{};
+    std::ranges::transform(commands, numbers.begin(), number_of, &CommandRow::keyword);
+    return numbers;
+}();
+static_assert(std::ranges::count(numbers, 0U) == 0);
+
 bool is_control(char octet) {
     const auto value = static_cast<unsigned char>(octet);
     return value < 0x20 || value == 0x7F;
@@ -29,7 +45,8 @@ bool is_control(char octet) {
 
 /// The octets up to the first space, taken off `rest`.
 std::string_view take_word(std::string_view& rest) {
-    const std::string_view word = rest.substr(0, rest.find(' '));
+    const auto* const end = std::ranges::find(rest, ' ');  // near: memchr(3) is not worth its call
+    const std::string_view word(rest.begin(), end);
     rest.remove_prefix(word.size());
     return word;
 }
@@ -63,10 +80,10 @@ bool split_arguments(const CommandRow& row, std::string_view rest, Command& comm
 std::span<const CommandRow> command_table() { return commands; }
 
 const CommandRow* find_command(std::string_view keyword) {
-    for (const CommandRow& row : commands) {
-        if (std::ranges::equal(row.keyword, keyword, {}, {}, upper)) return &row;
-    }
-    return nullptr;
+    const auto* const found = std::ranges::find(numbers, number_of(keyword));
+    if (found == numbers.end()) return nullptr;
+    const CommandRow& row = commands[found - numbers.begin()];
+    return row.keyword.size() == keyword.size() ? &row : nullptr;  // "\0TOP"
 }
 
 ParsedCommand parse_command(std::string_view line, State state) {

@@ -153,6 +153,7 @@ private:
     SaslChannel channel() const;
 
     // transaction.cc
+    std::optional<pop3::Command> answer_lines(pop3::LineReader::Next line);
     bool answer(const pop3::Command& command);
     Task<Result<void>> answer_at_length(const pop3::Command& command);
     Task<Result<void>> list_all(pop3::Verb verb);

@@ -26,16 +26,26 @@ Task<Result<Departure>> Session::transaction() {
         const Instant deadline = service_.ring.now() + service_.policy.idle_timeout;
         const Result<pop3::LineReader::Next> line = co_await next_line(LineKind::command, deadline);
         if (!line) co_return std::unexpected(line.error());
-        const std::optional<pop3::Command> command = parse(*line, pop3::State::transaction);
-        if (!command) {
-            if (has_too_many_bad_lines(pop3::State::transaction)) co_return Departure::bad_commands;
-            continue;
-        }
+        const std::optional<pop3::Command> command = answer_lines(*line);
+        if (has_too_many_bad_lines(pop3::State::transaction)) co_return Departure::bad_commands;
+        if (!command) continue;
         if (command->verb == pop3::Verb::quit) co_return Departure::quit;
-        if (answer(*command)) continue;
         const Result<void> answered = co_await answer_at_length(*command);
         if (!answered) co_return std::unexpected(answered.error());
     }
+}
+
+/// Answers `line` and those that came with it, as long as one line answers each; returns the first
+/// other command.
+std::optional<pop3::Command> Session::answer_lines(pop3::LineReader::Next line) {
+    do {
+        const std::optional<pop3::Command> command = parse(line, pop3::State::transaction);
+        if (command && !answer(*command)) return command;
+        if (has_too_many_bad_lines(pop3::State::transaction) || !output_.has_room_for_reply())
+            break;
+        line = reader_.next();
+    } while (line.status != pop3::LineReader::Status::incomplete);
+    return std::nullopt;
 }
 
 /// The commands that one line answers; false for the others.

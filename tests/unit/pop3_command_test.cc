@@ -143,6 +143,8 @@ TEST_CASE("RFC 1939 §3: keywords are case-insensitive, in every mixture") {
 
 TEST_CASE("no other keyword of up to three letters, and no neighbour of a real one, is a command") {
     CHECK(pop3::find_command("") == nullptr);
+    CHECK(pop3::find_command({"\0TOP", 4}) == nullptr);
+    CHECK(pop3::find_command({"TOP\0", 4}) == nullptr);
     for (int first = 0; first < 256; ++first) {
         for (int second = 0; second < 256; ++second) {
             const std::string two = {static_cast<char>(first), static_cast<char>(second)};
