@@ -6,6 +6,7 @@ import os
 import subprocess
 
 import maildrops
+import tls
 
 EXIT_FAILED = 1
 EXIT_FELL_BEHIND = 4
@@ -70,8 +71,8 @@ class IdleSlice:
 
 
 def arguments(load, mail_set, port, seconds, warm_up, seed):
-    """The command line without the program's name. `seconds` is whole: pop3load looks at the server's CPU
-    time once a second."""
+    """The command line without the program's name and without TLS. `seconds` is whole: pop3load looks at the
+    server's CPU time once a second."""
     words = ["run", "--host", "127.0.0.1", "--port", str(port), "--profile", load.profile,
              "--duration", f"{seconds}s", "--warm-up", f"{int(warm_up * 1000)}ms",
              *users_of(load, mail_set), "--password", maildrops.PASSWORD, "--seed", str(seed), "--threads", "1",
@@ -90,6 +91,12 @@ def users_of(load, mail_set):
     return ["--user-format", mail_set.user_format(), "--user-count", str(mail_set.users)]
 
 
+def tls_arguments(handshake):
+    """By the names of Workload.tls."""
+    words = ["--tls", "implicit"] if handshake else []
+    return [*words, "--tls-resumed", "1"] if handshake == "resumed" else words
+
+
 class Generator:
     """pop3load at `binary`; its reports go through `folder`."""
 
@@ -99,13 +106,17 @@ class Generator:
 
     def run(self, server, workload, seconds, warm_up, seed=1):
         """One slice of `workload` against `server` (peers.Running)."""
-        words = arguments(workload.load, workload.mail_set, server.place.port, seconds, warm_up, seed)
+        place, handshake = server.place, server.peer.handshake(workload)
+        words = arguments(workload.load, workload.mail_set, place.tls_port if handshake else place.port, seconds,
+                          warm_up, seed)
+        words += tls_arguments(handshake)
         command = [self.binary, *words,
                    "--server-cgroup", server.group.cpu_folder, "--json", self.json_path]
         with contextlib.suppress(FileNotFoundError):
             os.remove(self.json_path)
         try:
             done = subprocess.run(command, capture_output=True, text=True,
+                                  env=tls.environment(place.tls) if handshake else None,
                                   timeout=seconds + warm_up + SECONDS_OVER, check=False)
         except subprocess.TimeoutExpired as expired:
             raise Failed(f"pop3load did not end: {' '.join(command)}") from expired

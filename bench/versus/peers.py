@@ -8,10 +8,12 @@ import socket
 import subprocess
 import time
 
+import tls
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 SECONDS_TO_START = 20
 SECONDS_TO_STOP = 20
-DEBIAN_PACKAGES = ("dovecot-pop3d",)
+DEBIAN_PACKAGES = ("dovecot-pop3d", "openssl")
 POLICY = "/usr/sbin/policy-rc.d"
 
 
@@ -26,13 +28,16 @@ def free_port():
 
 
 class Place:
-    """What a server is given: its folder, its mail, the users of all, a port."""
+    """What a server is given: its folder, its mail, the users of all, a port; and for TLS another one, and
+    files (tls.Files)."""
 
     def __init__(self, folder, mail, users, port):
         self.folder = folder
         self.mail = mail
         self.users = users
         self.port = port
+        self.tls_port = 0
+        self.tls = None
 
 
 def mail_user():
@@ -45,8 +50,9 @@ class Peer:
 
     name = ""
     title = ""
-    idle_connections_max = {"idle-in": 1000, "idle-out": 1000}  # it is asked to hold
+    idle_connections_max = {True: 1000, False: 1000}  # it is asked to hold, logged in or not
     reads_maildirs = True
+    speaks_tls = True
 
     def missing(self):
         """Why it cannot take part here, as a sentence; None: it can."""
@@ -62,6 +68,14 @@ class Peer:
     def variant(self, _workload):
         """What of its configuration the workload decides: it is started anew where this differs."""
         return None
+
+    def handshake(self, workload):
+        """How it is spoken to: Workload.tls, "" in the clear."""
+        return workload.tls if self.speaks_tls else ""
+
+    def added_cpu_us(self, _place, _workload):
+        """What each session is charged beside what was measured."""
+        return 0
 
     def log_path(self, place):
         return os.path.join(place.folder, "log")
@@ -135,14 +149,16 @@ class Restante(Peer):
         return output_of(self.binary, "version").splitlines()[0]
 
     def variant(self, workload):
-        return 'cache_ttl = "0s"\n' if workload is not None and workload.cold_passwords else ""
+        cache = 'cache_ttl = "0s"\n' if workload is not None and workload.cold_passwords else ""
+        return cache, workload is not None and self.handshake(workload) != ""
 
     def command(self, place, workload):
         path = os.path.join(place.folder, "restante.toml")
+        cache, has_tls = self.variant(workload)
         with open(path, "w", encoding="utf-8") as file:
-            file.write(f'[listener.pop3]\naddress = ["127.0.0.1:{place.port}"]\n'
+            file.write(f'[listener.pop3]\naddress = ["127.0.0.1:{place.port}"]\n{tls_tables(place, has_tls)}'
                        f'[storage]\nmaildir = "{place.mail}/{{user}}"\nuser = "{mail_user().pw_name}"\n'
-                       f'[auth]\nallow_cleartext = true\n{self.variant(workload)}'
+                       f'[auth]\nallow_cleartext = true\n{cache}'
                        f'[auth.backend.local]\ntype = "passwd-file"\npath = "{place.users}"\n'
                        f'[log]\ntarget = "file:{self.log_path(place)}"\n{self.settings}')
         # The log is made for the user that restante becomes.
@@ -151,13 +167,50 @@ class Restante(Peer):
         return [self.binary, "serve", "--config", path]
 
 
+class EpollRestante(Restante):
+    """Where a machine refuses io_uring."""
+    name = "restante-epoll"
+    title = "restante (epoll)"
+
+    def __init__(self, build):
+        super().__init__(build, settings='[runtime]\nbackend = "epoll"\n')
+
+
+def tls_tables(place, has_tls):
+    if not has_tls:
+        return ""
+    return (f'[listener.pop3s]\naddress = ["127.0.0.1:{place.tls_port}"]\ntls = "required"\n'
+            f'[tls]\ncertificate = "{place.tls.certificate}"\nkey = "{place.tls.key}"\n')
+
+
+class TlsFloor(Restante):
+    """The floor of a poll over TLS: restante's in the clear, and OpenSSL's handshake, each by itself."""
+    name = "openssl"
+    title = "OpenSSL + plain poll (floor)"
+    speaks_tls = False
+
+    def __init__(self, build):
+        super().__init__(build)
+        self.handshake_cost = os.path.join(build, "handshake_cost")
+
+    def missing(self):
+        there_is = os.path.exists(self.handshake_cost)
+        return super().missing() if there_is else f"{self.handshake_cost} is missing; run tools/build release"
+
+    def version(self):
+        return output_of("openssl", "version").strip()
+
+    def added_cpu_us(self, place, workload):
+        return tls.handshake_cpu_us(self.handshake_cost, place.tls, workload.tls)
+
+
 class Dovecot(Peer):
     def __init__(self, kind):
         self.name = f"dovecot-{kind}"
         self.title = f"Dovecot {kind}"
         self.template = os.path.join(HERE, f"{self.name}.conf")
         if kind == "default":  # a process each: 1024 pop3 processes, 100 pop3-login processes at most
-            self.idle_connections_max = {"idle-in": 200, "idle-out": 90}
+            self.idle_connections_max = {True: 200, False: 90}
 
     def missing(self):
         if os.geteuid() != 0:
@@ -169,10 +222,16 @@ class Dovecot(Peer):
     def version(self):
         return "Dovecot " + output_of("/usr/sbin/dovecot", "--version").strip()
 
+    def variant(self, workload):
+        return workload is not None and self.handshake(workload) != ""
+
     def command(self, place, workload):
         owner = mail_user()
         values = {"FOLDER": place.folder, "PORT": str(place.port), "MAIL": place.mail, "USERS": place.users,
-                  "USER": str(owner.pw_uid), "GROUP": str(owner.pw_gid), "CORES": str(os.cpu_count())}
+                  "USER": str(owner.pw_uid), "GROUP": str(owner.pw_gid), "CORES": str(os.cpu_count()),
+                  "TLS": "yes" if self.variant(workload) else "no",
+                  "TLSPORT": str(place.tls_port if self.variant(workload) else 0),
+                  "CERTIFICATE": place.tls.certificate, "KEY": place.tls.key}
         path = os.path.join(place.folder, "dovecot.conf")
         with open(self.template, encoding="utf-8") as source, open(path, "w", encoding="utf-8") as target:
             target.write(filled(source.read(), values))
@@ -184,6 +243,7 @@ class Pop3Null(Peer):
     name = "pop3null"
     title = "pop3null (floor)"
     reads_maildirs = False
+    speaks_tls = False
 
     def __init__(self, build):
         self.binary = os.path.join(build, "pop3null")
@@ -228,7 +288,7 @@ SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 def all_peers(build):
     """Every server this script knows, in the order of the tables."""
-    return [Restante(build), Dovecot("tuned"), Dovecot("default"), Courier(), Cyrus(), Pop3Null(build)]
+    return [Restante(build), EpollRestante(build), Dovecot("tuned"), Dovecot("default"), Courier(), Cyrus(), Pop3Null(build), TlsFloor(build)]
 
 
 def filled(template, values):

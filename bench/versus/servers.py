@@ -45,7 +45,7 @@ class Server:
         """How many maildrops it is asked for: of an idle workload, as many as it holds connections."""
         if workload.kind != "idle":
             return workload.mail_set.users
-        return min(self.peer.idle_connections_max[workload.name], workload.mail_set.users)
+        return min(self.peer.idle_connections_max[workload.is_logged_in], workload.mail_set.users)
 
     def first_slice(self, workload):
         """Of a server and maildrops that know nothing of earlier slices."""
@@ -74,11 +74,12 @@ class Server:
             self.running = None
 
 
-def make_servers(chosen, folder, store, users_path, make_group):
-    """A Server for each peer, each with a port of its own."""
+def make_servers(chosen, folder, store, users_path, make_group, tls_files):
+    """A Server for each peer, each with ports of its own."""
     servers = {}
     for peer in chosen:
         place = peers.Place(os.path.join(folder, peer.name), store.mail_folder(peer.name), users_path,
                             peers.free_port())
+        place.tls, place.tls_port = tls_files, peers.free_port()
         servers[peer.name] = Server(peer, place, store, make_group)
     return servers

@@ -6,6 +6,7 @@ import time
 import load
 import maildrops
 import pairs
+import tls
 
 SECONDS_TO_SETTLE = 1.0
 SECONDS_FOR_A_LOGIN = 60
@@ -13,14 +14,18 @@ WARM_LOGINS = 4  # so that each process of a server has served one before it cou
 
 
 @contextlib.contextmanager
-def log_in(port, user):
-    """A connection that is logged in, and its replies as a file."""
-    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS_FOR_A_LOGIN) as connection, \
-            connection.makefile("rb") as replies:
+def log_in(port, user, context=None):
+    """A connection that is logged in, and its replies as a file; over TLS with `context`."""
+    with connected(port, context) as connection, connection.makefile("rb") as replies:
         replies.readline()
         for command in (f"USER {user}", f"PASS {maildrops.PASSWORD}"):
             ask(connection, replies, command)
         yield connection, replies
+
+
+def connected(port, context):
+    connection = socket.create_connection(("127.0.0.1", port), timeout=SECONDS_FOR_A_LOGIN)
+    return context.wrap_socket(connection) if context else connection
 
 
 def ask(connection, replies, command):
@@ -46,20 +51,24 @@ def visit(port, user):
         ask(connection, replies, "QUIT")
 
 
-def poll(port, user):
+def poll(port, user, context=None):
     """Seconds of a session that looks whether there is mail, from connecting to the answer to QUIT."""
     started = time.monotonic()
-    with log_in(port, user) as (connection, replies):
+    with log_in(port, user, context) as (connection, replies):
         ask(connection, replies, "STAT")
         ask(connection, replies, "QUIT")
     return time.monotonic() - started
 
 
+def warm_up(port, user, context=None):
+    for _ in range(WARM_LOGINS):
+        poll(port, user, context)
+
+
 def first_logins(server, workload):
     """A slice: one poll of each maildrop but the first, which warms the server. No index may be there."""
     running, prefix = server.running, workload.mail_set.prefix
-    for _ in range(WARM_LOGINS):
-        poll(running.place.port, f"{prefix}0")
+    warm_up(running.place.port, f"{prefix}0")
     before = settled(running.group.cpu_seconds)
     taken = [poll(running.place.port, f"{prefix}{number}") for number in range(1, workload.mail_set.users)]
     cpu_seconds = settled(running.group.cpu_seconds) - before
@@ -71,12 +80,15 @@ def first_logins(server, workload):
 def idle(server, workload):
     """A slice: what the server has more with all of its silent connections, by their number."""
     count = server.users_of(workload)
-    port, group = server.place.port, server.running.group
+    context = tls.client_context() if workload.tls else None
+    port = server.place.tls_port if workload.tls else server.place.port
+    group = server.running.group
+    warm_up(port, f"{workload.mail_set.prefix}0", context)
     with contextlib.ExitStack() as held:
         before, user_before = settled(group.memory_octets), group.user_octets()
         for number in range(count):
-            if workload.name == "idle-in":
-                held.enter_context(log_in(port, f"{workload.mail_set.prefix}{number}"))
+            if workload.is_logged_in:
+                held.enter_context(log_in(port, f"{workload.mail_set.prefix}{number}", context))
             else:
                 connect(held, port, number)
         during, user_during = settled(group.memory_octets), group.user_octets()

@@ -45,7 +45,7 @@ def cost(server, scale):
 
 
 def ratio_rows(data, names):
-    others = [name for name in names if name not in (results.REFERENCE, workloads.FLOOR)]
+    others = [name for name in names if name not in (results.REFERENCE, *workloads.FLOORS)]
     titles = [f"{data['servers'][name]['title']} / restante" for name in others]
     rows = [["workload", "rounds", "restante / floor", *titles]]
     for each in data["workloads"]:

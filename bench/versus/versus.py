@@ -26,6 +26,7 @@ import servers
 import strategies
 import strategies_page
 import table
+import tls
 import workloads
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -182,7 +183,8 @@ def in_folder(folder, options, chosen, taking_part, hierarchies, binary):
     name = f"restante-versus-{os.getpid()}"
     started = servers.make_servers(
         taking_part, folder, store, users,
-        lambda peer, charges_sockets: cgroups.Group(hierarchies, f"{name}-{peer}", charges_sockets))
+        lambda peer, charges_sockets: cgroups.Group(hierarchies, f"{name}-{peer}", charges_sockets),
+        tls.make(folder, mail_owner()))
     bench = measure.Bench(started, load.Generator(binary, folder), PACES[options.pace], say)
     try:
         return bench.run(chosen)

@@ -7,10 +7,14 @@ from maildrops import SIZES_OF_MEAN_35_KB, MailSet
 
 CONNECTIONS = 8
 HASHED_PASSWORDS = 8  # different salts
+RESUMED = "each session but the first offers the ticket that it got last"
 SHARE_OF_CEILING = 0.7
+REFERENCE = "restante"
 TUNED = "dovecot-tuned"
 DEFAULT = "dovecot-default"
 FLOOR = "pop3null"
+TLS_FLOOR = "openssl"
+FLOORS = (FLOOR, TLS_FLOOR)
 
 SMALL = MailSet("small", users=100, messages=20)
 MEDIUM = MailSet("medium", users=32, messages=1000)
@@ -28,7 +32,7 @@ MAIL_SETS = (SMALL, MEDIUM, LARGE, LETTERS_LF, LETTERS_CRLF, HASHED, IDLE, FRESH
 class Asked:
     """What a row is to reach."""
     tuned_at_least: typing.Optional[float] = None   # Dovecot tuned / restante
-    floor_at_most: typing.Optional[float] = None    # restante / pop3null
+    floor_at_most: typing.Optional[float] = None    # restante / Workload.floor
     octets_at_most: typing.Optional[int] = None     # of restante itself
 
 
@@ -48,6 +52,10 @@ ASKED = {
     "idle-out": Asked(tuned_at_least=3),
     "idle-out-user": Asked(octets_at_most=1000),
     "first-login": Asked(tuned_at_least=1),
+    "poll-20-tls": Asked(tuned_at_least=2, floor_at_most=1.25),
+    "poll-20-tls-resumed": Asked(tuned_at_least=2, floor_at_most=1.25),
+    "drain-lf-tls": Asked(tuned_at_least=5),
+    "idle-in-tls": Asked(octets_at_most=24000),
     "poll-p99-own": Asked(tuned_at_least=1),
     "poll-p99-same": Asked(tuned_at_least=1),
 }
@@ -60,7 +68,7 @@ FIGURES = {"cpu": "CPU us a {unit}", "time": "us a {unit}", "p99": "p99 in us of
 class Workload:
     """One row of the table. `kind` says how a slice is taken: "load" is one run of pop3load; "paced" one at
     SHARE_OF_CEILING of the rate that `paced_by` has at most ("own": each server its own); "first" opens
-    maildrops without an index; "idle" holds connections, logged in where the name says so."""
+    maildrops without an index; "idle" holds connections."""
     name: str
     meaning: str
     unit: str
@@ -74,8 +82,15 @@ class Workload:
     cold_passwords: bool = False  # no server may remember passwords
     rehearsed: bool = False  # a slice before the first does not count: what may remember passwords, does
     paced_by: str = ""
+    tls: str = ""           # "full" or "resumed": the handshake of each session; "" = in the clear
+    floor: str = FLOOR      # of FLOORS; "" = none of them can do this
+    is_logged_in: bool = True  # idle connections
     leaves_out: tuple = ()  # servers for which the row would say nothing
     label: str = ""         # what a reader must know beside the figures
+
+    def takes(self, server):
+        """Whether it takes part."""
+        return server not in self.leaves_out and (server not in FLOORS or server == self.floor)
 
     def asked(self):
         return ASKED.get(self.name, Asked())
@@ -150,21 +165,38 @@ def first_logins():
 
 
 def idle():
-    for name, what in (("idle-in", "logged in (20 messages) and silent"), ("idle-out", "not logged in")):
-        user = Workload(f"{name}-user", f"the same in user space, {what}", "connection", IDLE, kind="idle",
-                        figure="user")
-        yield Workload(name, f"memory of a connection that is {what}, kernel and user space", "connection", IDLE,
-                       kind="idle", figure="all-in", twin=user)
+    kept_in = "logged in (20 messages) and silent"
+    for name, what, more in (("idle-in", kept_in, {}), ("idle-out", "not logged in", {"is_logged_in": False}),
+                             ("idle-in-tls", f"{kept_in}, over TLS", {"tls": "full", "floor": "",
+                                                                      "leaves_out": (DEFAULT,)})):
+        yield held(name, f"memory of a connection that is {what}, kernel and user space", "all-in",
+                   twin=held(f"{name}-user", f"the same in user space, {what}", "user", **more), **more)
+
+
+def held(name, meaning, figure, **more):
+    return Workload(name, meaning, "connection", IDLE, kind="idle", figure=figure, **more)
+
+
+def over_tls():
+    for name, kind, label in (("poll-20-tls", "full", ""),
+                              ("poll-20-tls-resumed", "resumed", RESUMED)):
+        yield Workload(name, f"USER PASS STAT QUIT over TLS, {kind} handshake, 20 messages", "session", SMALL,
+                       closed("poll"), tls=kind, floor=TLS_FLOOR, leaves_out=(DEFAULT,), label=label)
+    yield Workload("drain-lf-tls", "drain-lf over TLS", "message", LETTERS_LF, closed("drain"), tls="full", floor="",
+                   leaves_out=(DEFAULT,))
+    yield Workload("drain-crlf-tls", "drain-crlf over TLS", "message", LETTERS_CRLF, closed("drain"), tls="full",
+                   floor="", leaves_out=(DEFAULT,))
 
 
 def all_workloads():
-    """In the order of the table, twins left out. There are no TLS rows yet."""
+    """In the order of the table, twins left out."""
     return [
         *polls_and_syncs(),
         *downloads(),
         *noops(),
         *first_logins(),
         *latencies(),
+        *over_tls(),
         *idle(),
         Workload("specmail2001", "SPECmail2001's sessions, mail removed, 100 sessions a second (open model)",
                  "session", SPECMAIL, Load("specmail2001", rate=100), refilled=True,

@@ -2,14 +2,42 @@
 
 #include <sodium.h>
 
+#include <algorithm>
+#include <cctype>
+#include <fstream>
+
 #include "base/assert.h"
 
 namespace restante {
+namespace {
 
-FalseCredentials FalseCredentials::make() {
+constexpr std::string_view purpose = "restante false credentials";
+constexpr std::size_t machine_id_octets = 32;  // in hex
+static_assert(machine_id_octets >= crypto_generichash_KEYBYTES_MIN);
+static_assert(machine_id_octets <= crypto_generichash_KEYBYTES_MAX);
+
+/// "" where there is none, or none yet ("uninitialized").
+std::string machine_id_in(const std::string& path) {
+    std::string id;
+    std::ifstream(path) >> id;
+    const bool is_hex = std::ranges::all_of(id, [](unsigned char c) { return std::isxdigit(c); });
+    return is_hex && id.size() == machine_id_octets ? id : std::string();
+}
+
+}  // namespace
+
+FalseCredentials FalseCredentials::make(const std::string& machine_id_path) {
     ASSERT(sodium_init() >= 0);
     FalseCredentials made;
-    randombytes_buf(made.key_.data(), made.key_.size());
+    const std::string id = machine_id_in(machine_id_path);
+    if (id.empty()) {
+        randombytes_buf(made.key_.data(), made.key_.size());
+        return made;
+    }
+    // Hashed for this use, as machine-id(5) asks.
+    crypto_generichash(made.key_.data(), made.key_.size(),
+                       reinterpret_cast<const unsigned char*>(purpose.data()), purpose.size(),
+                       reinterpret_cast<const unsigned char*>(id.data()), id.size());
     return made;
 }
 

@@ -13,12 +13,15 @@
 
 namespace restante {
 
-/// A function of a random key and the name: who asks twice is told the same. One key for all
-/// reactors of a process (a name's salt does not depend on which of them is asked). Copied freely.
+/// A function of a key and the name: who asks twice is told the same, whichever reactor is asked.
+/// Copied freely.
 class FalseCredentials {
 public:
-    /// A new random key.
-    static FalseCredentials make();
+    /// The key is the machine's (machine-id(5), which strangers are not told): a salt that changed
+    /// with a restart would tell that there is no such user. Not of a user's stored password, by
+    /// which salts could be used to guess it. Without a machine-id the key is random, until the
+    /// next start. Blocks; before the process is confined.
+    static FalseCredentials make(const std::string& machine_id_path = "/etc/machine-id");
 
     /// Of a user whose password is stored otherwise, as well as of one that there is not.
     std::string salt(std::string_view user, std::size_t octets = scram_salt_octets) const;

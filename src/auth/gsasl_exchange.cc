@@ -182,8 +182,9 @@ std::optional<ClaimedIdentity> GsaslExchange::identify(std::string_view response
 /// RFC 5802 §6: a client that could bind and thinks that this server cannot ("y") talks to somebody
 /// in between, who took -PLUS off the list.
 bool GsaslExchange::may_bind(const ScramFirst& first) const {
+    const bool can_bind = !channel_.tls_exporter.empty() || !channel_.tls_unique.empty();
     if (!is_plus(mechanism_)) {
-        return first.binding_flag == 'n' || (first.binding_flag == 'y' && !channel_.can_bind());
+        return first.binding_flag == 'n' || (first.binding_flag == 'y' && !can_bind);
     }
     if (first.binding_name == "tls-exporter") return !channel_.tls_exporter.empty();
     return first.binding_name == "tls-unique" && !channel_.tls_unique.empty();

@@ -167,7 +167,11 @@ Introspection::Handle Introspection::take_handle() {
     return handle;
 }
 
-Task<Result<TokenUser>> Introspection::user_of(std::string_view token) {
+Task<Result<TokenUser>> Introspection::user_of(TokenQuery query) {
+    const auto address = std::to_underlying(throttle_.key_of(query.origin.peer));
+    const std::optional<Tally::Place> place =
+        of_addresses_.take(address, introspections_an_address_max);
+    if (!place) co_return std::unexpected(report("too many of one address wait for an answer"));
     if (under_way_ == introspections_max) {
         co_return std::unexpected(report("too many wait for an answer"));
     }
@@ -175,7 +179,7 @@ Task<Result<TokenUser>> Introspection::user_of(std::string_view token) {
     if (handle == nullptr) {
         co_return std::unexpected(report("out of memory"));
     }
-    IntrospectionWork work(handle.get(), token, *settings_);
+    IntrospectionWork work(handle.get(), query.token, *settings_);
     ++under_way_;
     const std::int64_t ran = co_await perform(ring_, Request::offload(introspection_helper, work));
     --under_way_;

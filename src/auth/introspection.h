@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "auth/tally.h"
+#include "auth/throttle.h"
 #include "auth/token_claims.h"
 #include "auth/token_verifier.h"
 #include "base/clock.h"
@@ -24,6 +26,8 @@ namespace restante {
 
 /// Questions of one reactor under way at a time: they may all wait for an end point that hangs.
 inline constexpr std::size_t introspections_max = 64;
+/// Of these, those of one address (throttle.h): a crowd with made-up tokens leaves room for others.
+inline constexpr std::uint32_t introspections_an_address_max = 16;
 /// Which helpers ask: those that wait for other machines anyway, not for cores.
 inline constexpr HelperKind introspection_helper = HelperKind::tokens;
 
@@ -53,9 +57,11 @@ std::uint16_t introspection_port(const IntrospectionSettings& settings);
 /// redirection is followed, no proxy used.
 class Introspection final : public TokenVerifier {
 public:
-    Introspection(Ring& ring, Log& log, std::shared_ptr<const IntrospectionSettings> settings)
-        : ring_(ring), log_(log), settings_(std::move(settings)) {}
-    Task<Result<TokenUser>> user_of(std::string_view token) override;
+    /// `throttle` tells addresses apart.
+    Introspection(Ring& ring, Log& log, const Throttle& throttle,
+                  std::shared_ptr<const IntrospectionSettings> settings)
+        : ring_(ring), log_(log), throttle_(throttle), settings_(std::move(settings)) {}
+    Task<Result<TokenUser>> user_of(TokenQuery query) override;
 
 private:
     using Handle = std::unique_ptr<CURL, FreeWith<curl_easy_cleanup>>;
@@ -64,7 +70,9 @@ private:
 
     Ring& ring_;
     Log& log_;
+    const Throttle& throttle_;
     const std::shared_ptr<const IntrospectionSettings> settings_;
+    Tally of_addresses_;
     std::vector<Handle> idle_;
     std::size_t under_way_ = 0;
     std::optional<Instant> said_at_;

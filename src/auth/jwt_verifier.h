@@ -2,11 +2,13 @@
 /// Tokens that tell by themselves whose they are (jwt.h).
 
 #include <memory>
-#include <string_view>
+#include <optional>
 #include <utility>
 
+#include "auth/hashing.h"
 #include "auth/jwt.h"
 #include "auth/token_verifier.h"
+#include "base/log.h"
 #include "ring/ring.h"
 
 namespace restante {
@@ -17,16 +19,27 @@ struct JwtSettings {
     TokenExpectations expected;
 };
 
-/// One a reactor. Signatures are verified on a helper. Nothing is remembered of a token.
+/// What it works with; outlives it.
+struct JwtService {
+    Ring& ring;
+    Log& log;
+    Hashing& hashing;
+};
+
+/// One a reactor. Signatures are verified where passwords are, and wait their turn with them.
+/// Nothing is remembered of a token.
 class JwtVerifier final : public TokenVerifier {
 public:
-    JwtVerifier(Ring& ring, std::shared_ptr<const JwtSettings> settings)
-        : ring_(ring), settings_(std::move(settings)) {}
-    Task<Result<TokenUser>> user_of(std::string_view token) override;
+    JwtVerifier(JwtService service, std::shared_ptr<const JwtSettings> settings)
+        : service_(service), settings_(std::move(settings)) {}
+    Task<Result<TokenUser>> user_of(TokenQuery query) override;
 
 private:
-    Ring& ring_;
+    Error report_busy();
+
+    const JwtService service_;
     const std::shared_ptr<const JwtSettings> settings_;
+    std::optional<Instant> busy_said_at_;
 };
 
 }  // namespace restante

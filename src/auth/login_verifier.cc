@@ -99,7 +99,8 @@ Task<Result<Verdict>> LoginVerifier::verify_identity(Proof proof, Identity ident
 /// The name that the client gives is optional, and must be the token's.
 Task<Result<Verdict>> LoginVerifier::verify_token(TokenProof proof, LoginOrigin origin) {
     if (sources_.tokens == nullptr) co_return Rejected{};
-    const Result<TokenUser> user = co_await sources_.tokens->user_of(proof.token);
+    const TokenQuery query{proof.token, proof.user, origin};
+    const Result<TokenUser> user = co_await sources_.tokens->user_of(query);
     if (!user) co_return std::unexpected(user.error());
     if (!*user) co_return Rejected{user->error()};
     if (!proof.user.empty() && !is_same_user(proof.user, **user)) {

@@ -45,8 +45,8 @@ const char* read_extra_fields(std::string_view extra, PasswdRecord& record) {
         }
         if (key == "userdb_mail" && fault == nullptr) fault = read_mail_location(value, record);
     }
-    if (fault == nullptr && record.maildrop.starts_with('~') && record.home.empty()) {
-        fault = "userdb_mail is relative to a home that is not given";
+    if (fault == nullptr && record.maildrop.starts_with('~') && !record.home.starts_with('/')) {
+        fault = "userdb_mail is relative to a home that is no absolute path";
     }
     return fault;
 }

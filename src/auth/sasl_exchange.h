@@ -76,7 +76,7 @@ protected:
     SaslExchange() = default;
 };
 
-/// `mechanism` is one of offered_mechanisms(policy, channel). Both outlive the exchange.
+/// `mechanism` is one that is offered by `policy` to who has `channel`. Both outlive the exchange.
 std::unique_ptr<SaslExchange> start_sasl_exchange(SaslMechanism mechanism, const SaslPolicy& policy,
                                                   const SaslChannel& channel);
 

@@ -33,26 +33,24 @@ bool is_cleartext(SaslMechanism mechanism) {
            mechanism == xoauth2;
 }
 
-SaslMechanisms offered_mechanisms(const SaslPolicy& policy, const SaslChannel& channel) {
+SaslMechanisms offered_mechanisms(const SaslPolicy& policy, SaslGround ground) {
     SaslMechanisms wanted = policy.mechanisms;
     if (wanted.has(scram_sha_256)) wanted.add(scram_sha_256_plus);
     if (wanted.has(scram_sha_1)) wanted.add(scram_sha_1_plus);
-    const bool may_be_cleartext = channel.is_encrypted || policy.allow_cleartext;
+    const bool may_be_cleartext = ground.is_encrypted || policy.allow_cleartext;
     SaslMechanisms offered;
     wanted.for_each([&](SaslMechanism mechanism) {
         const bool is_plus = mechanism == scram_sha_256_plus || mechanism == scram_sha_1_plus;
         if (is_cleartext(mechanism) && !may_be_cleartext) return;
-        if (is_plus && !(channel.is_encrypted && channel.can_bind())) return;
-        if (mechanism == external && (!channel.is_encrypted || channel.certificate_name.empty())) {
-            return;
-        }
+        if (is_plus && !(ground.is_encrypted && ground.can_bind)) return;
+        if (mechanism == external && !(ground.is_encrypted && ground.has_certificate)) return;
         offered.add(mechanism);
     });
     return offered;
 }
 
-bool offers_user(const SaslPolicy& policy, const SaslChannel& channel) {
-    return channel.is_encrypted || policy.allow_cleartext;
+bool offers_user(const SaslPolicy& policy, SaslGround ground) {
+    return ground.is_encrypted || policy.allow_cleartext;
 }
 
 }  // namespace restante

@@ -65,14 +65,19 @@ struct SaslPolicy {
     std::string token_scope{};     ///< what a refused OAuth client is told to ask for; "" = nothing
 };
 
-/// What the connection brings along; octets, not base64.
+/// What decides which mechanisms a connection is offered.
+struct SaslGround {
+    bool is_encrypted = false;
+    bool can_bind = false;         ///< there is a channel binding
+    bool has_certificate = false;  ///< a verified one of the client's, that names somebody
+};
+
+/// What the connection brings along for an exchange; octets, not base64.
 struct SaslChannel {
     bool is_encrypted = false;
     std::string tls_exporter{};      ///< RFC 9266; "" = none
     std::string tls_unique{};        ///< RFC 5929, TLS 1.2 with extended master secret; "" = none
     std::string certificate_name{};  ///< the verified client certificate's; "" = none
-
-    bool can_bind() const { return !tls_exporter.empty() || !tls_unique.empty(); }
 };
 
 /// Whether the password or token itself crosses the wire: PLAIN, LOGIN, OAUTHBEARER, XOAUTH2.
@@ -81,8 +86,8 @@ bool is_cleartext(SaslMechanism mechanism);
 /// What CAPA lists, AUTH alone lists and AUTH accepts: clear-text mechanisms under TLS, or where
 /// they are allowed without; -PLUS where there is something to bind to, for whoever is offered the
 /// mechanism without it; EXTERNAL for who has shown a certificate.
-SaslMechanisms offered_mechanisms(const SaslPolicy& policy, const SaslChannel& channel);
+SaslMechanisms offered_mechanisms(const SaslPolicy& policy, SaslGround ground);
 /// USER and PASS likewise.
-bool offers_user(const SaslPolicy& policy, const SaslChannel& channel);
+bool offers_user(const SaslPolicy& policy, SaslGround ground);
 
 }  // namespace restante

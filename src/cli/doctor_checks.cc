@@ -66,21 +66,34 @@ int make_disabled_ring() {
     return made < 0 ? -errno : static_cast<int>(made);
 }
 
-Finding check_uring(Patient&) {
+constexpr std::string_view epoll_is_configured = "not used: [runtime] backend is \"epoll\"";
+
+/// `sentence`: why there is no io_uring.
+Finding without_uring(const Patient& patient, const std::string& sentence) {
+    if (patient.config.runtime.backend == RingBackend::uring) return split(Verdict::fail, sentence);
+    Finding finding = split(Verdict::warn, sentence);
+    finding.what += "; epoll takes its place";
+    return finding;
+}
+
+Finding check_uring(Patient& patient) {
+    if (patient.config.runtime.backend == RingBackend::epoll)
+        return ok(std::string(epoll_is_configured));
     const int made = make_disabled_ring();
-    if (made < 0) return split(Verdict::fail, uring_refusal(-made));
+    if (made < 0) return without_uring(patient, uring_refusal(-made));
     const Fd ring(made);
     return ok("available");
 }
 
-Finding check_ring_restrictions(Patient&) {
+Finding check_ring_restrictions(Patient& patient) {
+    if (patient.config.runtime.backend == RingBackend::epoll)
+        return ok(std::string(epoll_is_configured));
     const int made = make_disabled_ring();
     if (made < 0) return warn("not tried: there is no io_uring", "see io_uring");
     const Fd ring(made);
     const int refused = enable_restricted_ring(made);
     if (refused == 0) return ok("a ring does what the server asks for and nothing else");
-    return fail(fmt::format("refused: {}", strerrordesc_np(-refused)),
-                "restante needs Linux 5.15 or newer");
+    return without_uring(patient, uring_refusal(-refused));
 }
 
 Finding check_ports(Patient& patient) {

@@ -13,8 +13,8 @@ int print_version() {
     const bool is_known = ::uname(&machine) == 0;
     std::printf("restante %.*s\n", static_cast<int>(version.size()), version.data());
     std::printf("compiled by %s %s\n", "g++", __VERSION__);
-    std::printf("kernel interface io_uring, on %s %s %s\n", is_known ? machine.sysname : "unknown",
-                machine.release, machine.machine);
+    std::printf("kernel interfaces io_uring and epoll, on %s %s %s\n",
+                is_known ? machine.sysname : "unknown", machine.release, machine.machine);
     return exit_ok;
 }
 

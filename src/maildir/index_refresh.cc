@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "maildir/aside.h"
 #include "maildir/maildir_name.h"
 
 namespace restante {
@@ -27,6 +28,8 @@ constexpr std::size_t files_a_turn = 4;
 /// A file that is gone when it is to be read may have been renamed: the folders are listed again,
 /// this often.
 constexpr int rebuilds_max = 16;
+/// About what a message takes in restante.index.
+constexpr std::size_t encoded_message_octets = 100;
 
 FileIdentity identity_of(const FileStatus& status) {
     return {.exists = true,
@@ -44,6 +47,15 @@ FolderTrust trust_in(const FolderState& state) {
 
 bool holds(const FolderTrust& then, const FolderTrust& now) {
     return then.is_trusted && same_folder(then.folder, now.folder);
+}
+
+/// It has unique-ids that nothing else on disk tells: would it be lost, another message might get
+/// that of a removed one.
+bool is_irreplaceable(const MaildropIndex& index) {
+    if (index.retired_count() > 0) return true;
+    for (std::uint32_t at = 0; at < index.count(); ++at)
+        if (index.message(at).id_kind == UniqueIdKind::content) return true;
+    return false;
 }
 
 /// Nothing has changed since the index was made, and nothing of it was left open.
@@ -102,7 +114,9 @@ Task<std::shared_ptr<const MaildropIndex>> IndexRefresh::read_index() {
     Result<std::vector<char>> file =
         co_await read_file(context_.ring, directory_, index_name, index_octets_max);
     if (file) {
-        std::shared_ptr<const MaildropIndex> stored = MaildropIndex::decode(std::move(*file));
+        std::shared_ptr<const MaildropIndex> stored;
+        const auto decode = [&stored, &file] { stored = MaildropIndex::decode(std::move(*file)); };
+        co_await run_aside(context_.ring, file->size() / encoded_message_octets, decode);
         if (stored == nullptr)
             warn(LogLevel::warn, "restante.index is damaged or of another version: made again");
         co_return stored;
@@ -115,8 +129,9 @@ Task<std::shared_ptr<const MaildropIndex>> IndexRefresh::read_index() {
 }
 
 Task<void> IndexRefresh::keep(std::shared_ptr<const MaildropIndex> index) {
+    const bool durable = context_.options.durable && is_irreplaceable(*index);
     const std::int64_t written = co_await perform(
-        context_.ring, Request::replace_file(directory_, index_name, index->encoded()));
+        context_.ring, Request::replace_file(directory_, index_name, index->encoded(), durable));
     if (written < 0) {
         const Error error =
             error_of_errno(static_cast<int>(-written), "restante.index cannot be written");
@@ -184,7 +199,11 @@ Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::rebuild(
     const Result<Lists> lists = co_await read_lists();
     if (!lists) co_return std::unexpected(lists.error());
     std::optional<IndexLookup> lookup;
-    if (previous != nullptr) lookup.emplace(std::move(previous));
+    if (previous != nullptr) {
+        const std::size_t messages = previous->count();
+        const auto look_up = [&lookup, &previous] { lookup.emplace(std::move(previous)); };
+        co_await run_aside(context_.ring, messages, look_up);
+    }
     const UniqueIdSources sources{lookup ? &*lookup : nullptr,
                                   lists->dovecot ? &*lists->dovecot : nullptr,
                                   lists->courier ? &*lists->courier : nullptr};
@@ -195,15 +214,33 @@ Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::rebuild(
             co_return std::unexpected(
                 Error{ErrorKind::exhausted, 0, "more messages than an index holds"});
         }
-        UniqueIdAssignment assignment(context_.options.unique_ids, sources, scan->files);
+        const std::size_t messages = scan->files.size();
+        std::optional<UniqueIdAssignment> assignment;
+        const auto assign = [this, &assignment, &sources, &scan] {
+            assignment.emplace(context_.options.unique_ids, sources, scan->files);
+        };
+        co_await run_aside(context_.ring, messages, assign);
         std::vector<ContentHash> digests;
-        Result<Attempt> attempt = co_await read_digests(assignment, *scan, digests);
+        Result<Attempt> attempt = co_await read_digests(*assignment, *scan, digests);
         if (!attempt) co_return std::unexpected(attempt.error());
         if (*attempt == Attempt::file_gone) continue;
-        const AssignedIds ids = assignment.finish(digests);
+        AssignedIds ids;
+        const auto finish = [&ids, &assignment, &digests] {
+            ids = assignment->finish(digests);
+            assignment.reset();
+        };
+        co_await run_aside(context_.ring, messages, finish);
         attempt = co_await read_new(ids, *scan, sources.previous);
         if (!attempt) co_return std::unexpected(attempt.error());
-        if (*attempt == Attempt::done) co_return build(*scan, ids, sources.previous, trust);
+        if (*attempt == Attempt::file_gone) continue;
+        now_ = context_.ring.wall_time();
+        std::shared_ptr<const MaildropIndex> built;
+        const auto make = [this, &built, &scan, &ids, &sources, &trust] {
+            built = build(*scan, ids, sources.previous, trust);
+            measures_.clear();
+        };
+        co_await run_aside(context_.ring, messages, make);
+        co_return built;
     }
     co_return std::unexpected(
         Error{ErrorKind::exhausted, 0, "files are renamed as fast as they are read"});
@@ -231,7 +268,7 @@ std::shared_ptr<const MaildropIndex> IndexRefresh::build(const Scan& scan, const
     }
     for (const RetiredId& retired : ids.retired) builder.retire(retired);
     const std::uint32_t former = previous == nullptr ? 0 : previous->index().generation();
-    return builder.build(trust, next_generation(former, context_.ring.wall_time()));
+    return builder.build(trust, next_generation(former, now_));
 }
 
 const MeasuredFile* IndexRefresh::measured(const ScannedFile& file) const {
@@ -290,18 +327,29 @@ Task<Result<IndexRefresh::Attempt>> IndexRefresh::read_digests(const UniqueIdAss
 Task<Result<IndexRefresh::Attempt>> IndexRefresh::read_new(const AssignedIds& ids, const Scan& scan,
                                                            const IndexLookup* previous) {
     Reading reading;
-    for (const AssignedMessage& message : ids.messages) {
-        const ScannedFile& file = scan.files[message.file];
-        const bool is_known =
-            message.previous &&
-            previous->index().measure(*message.previous).stored_octets != unmeasured;
-        if (!is_known && measured(file) == nullptr) reading.files.push_back(&file);
-    }
+    const auto choose = [this, &reading, &ids, &scan, previous] {
+        reading.files = unmeasured_files(ids, scan, previous);
+    };
+    co_await run_aside(context_.ring, ids.messages.size(), choose);
     TaskGroup readers;
     for (std::size_t i = 0; i < std::min(readers_max, reading.files.size()); ++i)
         readers.start(read_some(reading));
     co_await readers;
     co_return reading.outcome;
+}
+
+std::vector<const ScannedFile*> IndexRefresh::unmeasured_files(const AssignedIds& ids,
+                                                               const Scan& scan,
+                                                               const IndexLookup* previous) const {
+    std::vector<const ScannedFile*> files;
+    for (const AssignedMessage& message : ids.messages) {
+        const ScannedFile& file = scan.files[message.file];
+        const bool is_known =
+            message.previous &&
+            previous->index().measure(*message.previous).stored_octets != unmeasured;
+        if (!is_known && measured(file) == nullptr) files.push_back(&file);
+    }
+    return files;
 }
 
 /// Files in memory are read without a wait: thousands of them must not stop the other sessions.

@@ -71,6 +71,8 @@ private:
     Task<Result<Attempt>> measure(const ScannedFile& file, bool with_content);
     Task<Result<Attempt>> stand_in(const ScannedFile& file, Error error);
     const MeasuredFile* measured(const ScannedFile& file) const;
+    std::vector<const ScannedFile*> unmeasured_files(const AssignedIds& ids, const Scan& scan,
+                                                     const IndexLookup* previous) const;
     std::shared_ptr<const MaildropIndex> build(const Scan& scan, const AssignedIds& ids,
                                                const IndexLookup* previous, IndexTrust trust) const;
     void warn(LogLevel level, std::string_view text);
@@ -79,6 +81,7 @@ private:
     const MaildropPlace& place_;
     const int directory_;
     Measures measures_;
+    WallTime now_{};  // for build(), which a helper may run
 };
 
 }  // namespace restante

@@ -194,7 +194,9 @@ bool MaildirMaildrop::settle(std::vector<Pending>& pending, const std::vector<Re
     bool went_well = true;
     std::vector<Pending> to_look_for;
     for (std::size_t i = 0; i < removals.size(); ++i) {
-        if (removals[i].result == 0) losing(pending[i].folder).has_lost = true;
+        // Also of what another program has removed: it is acknowledged too.
+        const bool is_gone = removals[i].result == 0 || removals[i].result == -ENOENT;
+        if (is_gone) losing(pending[i].folder).has_lost = true;
         if (may_be_elsewhere(removals[i])) {
             to_look_for.push_back(std::move(pending[i]));
         } else if (removals[i].result < 0) {

@@ -129,8 +129,13 @@ Task<Result<void>> MessageSender::convert() {
         if (is_mapped(measure_.stored_octets)) got = co_await map(mapping, offset, left);
         std::span<const char> octets = mapping.octets();
         if (got == 0) {
-            if (!chunk.is_held()) chunk = buffers_.acquire();
             got = std::min<std::uint64_t>(left, chunk_octets);
+            if (sink_.room().size() < 2 * got) {
+                chunk.reset();  // a client that does not read costs one buffer, not two
+                const Result<void> flushed = co_await sink_.flush();
+                if (!flushed) co_return flushed;
+            }
+            if (!chunk.is_held()) chunk = buffers_.acquire();
             const std::span<char> target = chunk.octets().first(got);
             const std::int64_t done = co_await perform(ring_, source_.read(offset, target));
             const Result<void> read = all_read(done, got);

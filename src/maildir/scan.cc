@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <tuple>
 #include <utility>
 
+#include "maildir/aside.h"
 #include "maildir/maildir_name.h"
 
 namespace restante {
@@ -45,11 +47,14 @@ Task<Result<void>> list_folder(Ring& ring, const OpenFolder& open, Scan& scan) {
         co_await perform(ring, Request::list_directory(open.handle.get(), listing));
     if (listed < 0)
         co_return std::unexpected(error_of_errno(static_cast<int>(-listed), "list folder"));
-    for (const DirectoryListing::Entry& entry : listing.entries()) {
-        const std::string_view name = listing.name(entry);
-        if (entry.kind != FileKind::regular || !is_message_name(name)) continue;
-        scan.files.push_back({name, entry.inode, open.folder});
-    }
+    const auto choose = [&scan, &listing, &open] {
+        for (const DirectoryListing::Entry& entry : listing.entries()) {
+            const std::string_view name = listing.name(entry);
+            if (entry.kind != FileKind::regular || !is_message_name(name)) continue;
+            scan.files.push_back({name, entry.inode, open.folder});
+        }
+    };
+    co_await run_aside(ring, listing.entries().size(), choose);
     co_return Result<void>();
 }
 
@@ -62,14 +67,21 @@ bool is_old(const FolderState& state, WallTime now) {
     return now.nanoseconds - state.status.changed.nanoseconds > file_time_granularity.count();
 }
 
+/// A change now would show another time.
+bool is_distinct(const FolderState& state, WallTime now) {
+    const std::int64_t age = now.nanoseconds - state.status.changed.nanoseconds;
+    return std::abs(age) > file_time_granularity.count();
+}
+
 /// One listing of both folders.
 struct Pass {
     Scan scan;
-    bool is_clean;  ///< neither folder changed from its beginning to its end
+    bool is_clean;  ///< neither folder changed meanwhile, and a change would have shown
 };
 
 Task<Result<Pass>> list_both(Ring& ring, const OpenFolder& fresh, const OpenFolder& current) {
     Pass pass{};
+    const WallTime begun = ring.wall_time();
     const Result<FolderState> fresh_before = co_await look_at(ring, fresh);
     if (!fresh_before) co_return std::unexpected(fresh_before.error());
     const Result<FolderState> current_before = co_await look_at(ring, current);
@@ -83,12 +95,26 @@ Task<Result<Pass>> list_both(Ring& ring, const OpenFolder& fresh, const OpenFold
     if (!current_after) co_return std::unexpected(current_after.error());
     pass.scan.fresh = *fresh_after;
     pass.scan.current = *current_after;
-    pass.is_clean =
-        is_same(*fresh_before, *fresh_after) && is_same(*current_before, *current_after);
-    const WallTime now = ring.wall_time();
-    pass.scan.fresh.is_settled = pass.is_clean && is_old(*fresh_after, now);
-    pass.scan.current.is_settled = pass.is_clean && is_old(*current_after, now);
+    pass.is_clean = is_distinct(*fresh_before, begun) && is_same(*fresh_before, *fresh_after) &&
+                    is_distinct(*current_before, begun) && is_same(*current_before, *current_after);
+    // As of the beginning: a change while it was listed then shows another time.
+    pass.scan.fresh.is_settled = pass.is_clean && is_old(*fresh_after, begun);
+    pass.scan.current.is_settled = pass.is_clean && is_old(*current_after, begun);
     co_return pass;
+}
+
+/// Waits until a change of either folder would show another time: what is renamed while it is
+/// listed may be skipped.
+Task<Result<void>> let_settle(Ring& ring, const OpenFolder& fresh, const OpenFolder& current) {
+    const Result<FolderState> fresh_now = co_await look_at(ring, fresh);
+    if (!fresh_now) co_return std::unexpected(fresh_now.error());
+    const Result<FolderState> current_now = co_await look_at(ring, current);
+    if (!current_now) co_return std::unexpected(current_now.error());
+    const WallTime now = ring.wall_time();
+    if (is_distinct(*fresh_now, now) && is_distinct(*current_now, now)) co_return Result<void>();
+    const Instant settled = ring.now() + file_time_granularity + std::chrono::milliseconds(1);
+    co_await perform(ring, Request::sleep().until(settled));
+    co_return Result<void>();
 }
 
 /// Base name and inode.
@@ -118,6 +144,8 @@ Task<Result<Scan>> scan_maildir(Ring& ring, int maildrop) {
     if (!current) co_return std::unexpected(current.error());
     Scan scan;
     for (int i = 0; i < scans_max; ++i) {
+        const Result<void> settled = co_await let_settle(ring, *fresh, *current);
+        if (!settled) co_return std::unexpected(settled.error());
         Result<Pass> pass = co_await list_both(ring, *fresh, *current);
         if (!pass) co_return std::unexpected(pass.error());
         if (pass->is_clean) {
@@ -129,7 +157,8 @@ Task<Result<Scan>> scan_maildir(Ring& ring, int maildrop) {
         scan.files.insert(scan.files.end(), pass->scan.files.begin(), pass->scan.files.end());
         scan.listings.splice(scan.listings.end(), pass->scan.listings);
     }
-    drop_repeats(scan.files);
+    const auto sort = [&scan] { drop_repeats(scan.files); };
+    co_await run_aside(ring, scan.files.size(), sort);
     co_return scan;
 }
 

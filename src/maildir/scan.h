@@ -41,7 +41,8 @@ struct Scan {
 
 /// Lists new/, then cur/ (a message moves from the one to the other, so it is seen at least once).
 /// What was listed while neither changed is all that counts; while they change they are listed
-/// again, up to scans_max times, then the union counts. A folder that does not exist is empty.
+/// again, up to scans_max times, then the union counts. A folder that changed so short ago that
+/// another change would not show is waited for first. A folder that does not exist is empty.
 inline constexpr int scans_max = 4;
 Task<Result<Scan>> scan_maildir(Ring& ring, int maildrop);
 

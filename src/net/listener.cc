@@ -1,6 +1,7 @@
 #include "net/listener.h"
 
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -14,6 +15,10 @@ constexpr int keepalive_idle_seconds = 60;
 constexpr int keepalive_interval_seconds = 20;
 constexpr int keepalive_probes = 5;
 constexpr unsigned unacknowledged_ms_max = 120'000;
+// The kernel takes down the rings of a process that was killed after its end, and so long the port
+// is taken: 5 to 90 ms on an idle machine (6.18).
+constexpr int port_looks_max = 200;
+constexpr int port_interval_ms = 10;
 
 bool set_option(int socket, int level, int name, int value) {
     return ::setsockopt(socket, level, name, &value, sizeof value) == 0;
@@ -32,9 +37,10 @@ std::string failure(const SocketAddress& address, const char* what, int error) {
     return sentence;
 }
 
-std::expected<Fd, std::string> bound_socket(const SocketAddress& address, bool share_port) {
+/// The error is an errno.
+std::expected<Fd, int> bound_socket(const SocketAddress& address, bool share_port) {
     const int opened = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (opened < 0) return std::unexpected(failure(address, "make a socket for", errno));
+    if (opened < 0) return std::unexpected(errno);
     Fd socket(opened);
     set_option(opened, SOL_SOCKET, SO_REUSEADDR, 1);
     if (share_port) set_option(opened, SOL_SOCKET, SO_REUSEPORT, 1);
@@ -45,17 +51,24 @@ std::expected<Fd, std::string> bound_socket(const SocketAddress& address, bool s
     set_option(opened, IPPROTO_TCP, TCP_KEEPINTVL, keepalive_interval_seconds);
     set_option(opened, IPPROTO_TCP, TCP_KEEPCNT, keepalive_probes);
     set_option(opened, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(unacknowledged_ms_max));
-    if (::bind(opened, address.raw(), address.octets()) < 0) {
-        return std::unexpected(failure(address, "listen on", errno));
-    }
+    if (::bind(opened, address.raw(), address.octets()) < 0) return std::unexpected(errno);
     return socket;
+}
+
+/// A server that was killed may have it a moment longer.
+void wait_while_taken(const SocketAddress& address) {
+    for (int i = 0; i < port_looks_max; ++i) {
+        const std::expected<Fd, int> alone = bound_socket(address, false);
+        if (alone || alone.error() != EADDRINUSE) return;
+        ::poll(nullptr, 0, port_interval_ms);
+    }
 }
 
 }  // namespace
 
 std::expected<void, std::string> check_free(const SocketAddress& address) {
-    std::expected<Fd, std::string> alone = bound_socket(address, false);
-    if (!alone) return std::unexpected(alone.error());
+    const std::expected<Fd, int> alone = bound_socket(address, false);
+    if (!alone) return std::unexpected(failure(address, "listen on", alone.error()));
     return {};
 }
 
@@ -67,14 +80,15 @@ SocketAddress local_address(int socket) {
 
 std::expected<std::vector<Fd>, std::string> make_listeners(const SocketAddress& address,
                                                            std::size_t count) {
+    wait_while_taken(address);
     if (std::expected<void, std::string> is_free = check_free(address); !is_free) {
         return std::unexpected(is_free.error());
     }
     std::vector<Fd> listeners;
     SocketAddress where = address;
     for (std::size_t i = 0; i < count; ++i) {
-        std::expected<Fd, std::string> socket = bound_socket(where, true);
-        if (!socket) return std::unexpected(socket.error());
+        std::expected<Fd, int> socket = bound_socket(where, true);
+        if (!socket) return std::unexpected(failure(where, "listen on", socket.error()));
         if (::listen(socket->get(), accept_backlog) < 0) {
             return std::unexpected(failure(where, "listen on", errno));
         }

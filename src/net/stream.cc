@@ -3,6 +3,13 @@
 #include "net/tls_engine.h"
 
 namespace restante {
+namespace {
+
+Error handshake_error(std::int64_t result) {
+    return error_of_errno(static_cast<int>(-result), "TLS handshake");
+}
+
+}  // namespace
 
 Stream::Stream(Handle socket) : socket_(std::move(socket)) {}
 Stream::~Stream() = default;
@@ -13,25 +20,20 @@ Task<Result<void>> Stream::secure(std::shared_ptr<const TlsContext> context, boo
     if (in_kernel) tls_->use_kernel_tls(socket_.get());
     for (;;) {
         const TlsStatus status = tls_->handshake();
-        if (!tls_->outgoing().empty()) {
+        if (status == TlsStatus::ready) co_return Result<void>();  // a ticket leaves with a reply
+        if (status == TlsStatus::wants_output) {
             const std::int64_t sent = co_await send({}, false, deadline);
-            if (sent < 0) {
-                co_return std::unexpected(
-                    error_of_errno(static_cast<int>(-sent), "TLS handshake: send"));
-            }
+            if (sent < 0) co_return std::unexpected(handshake_error(sent));
             forget_sent();
+            continue;
         }
-        if (status == TlsStatus::ready) co_return Result<void>();
-        if (status == TlsStatus::wants_output) continue;
         if (status != TlsStatus::wants_input) {
             is_broken_ = true;
             co_return std::unexpected(Error{ErrorKind::peer_closed, 0, "TLS handshake"});
         }
-        const Received got = co_await receive(deadline);
-        if (got.result < 0) {
-            co_return std::unexpected(
-                error_of_errno(static_cast<int>(-got.result), "TLS handshake: receive"));
-        }
+        const Received got =
+            co_await Reception(ring(), exchange({}, deadline), &in_flight_, is_refused());
+        if (got.result < 0) co_return std::unexpected(handshake_error(got.result));
         if (got.result == 0) tls_->feed_end();
         feed(got.octets());
     }
@@ -92,11 +94,18 @@ void Stream::forget_sent() {
 }
 
 Task<void> Stream::close_lingering() {
-    const std::int64_t ended = co_await perform(ring(), Request::shutdown(socket_.get()));
     const Instant deadline = ring().now() + linger_max;
+    const std::span<const char> alert = is_broken_ ? sealed({}) : std::span<const char>();
+    std::int64_t ended = 0;
+    if (!alert.empty()) {
+        const Request sending = Request::send(socket_.get(), alert, false).until(deadline);
+        ended = co_await Completion(ring(), sending, &in_flight_, is_interrupted_);
+    }
+    if (ended >= 0) ended = co_await perform(ring(), Request::shutdown(socket_.get()));
     std::size_t left = ended == 0 ? linger_octets_max : 0;
     while (left > 0) {
-        const Received got = co_await receive(deadline);
+        const Received got = co_await Reception(
+            ring(), Request::receive(socket_.get()).until(deadline), &in_flight_, is_interrupted_);
         if (got.result <= 0) break;
         left -= std::min(left, got.octets().size());
     }

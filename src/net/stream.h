@@ -27,12 +27,14 @@ public:
     ~Stream();
 
     /// TLS from the next octet on: the handshake, as the server. With `in_kernel`, the kernel
-    /// encrypts what is sent, where it can. After an error the stream is only good for close();
+    /// encrypts what is sent, where it can. After an error the stream is only good for closing;
     /// tls()->failure() then says more, if it was TLS's.
     Task<Result<void>> secure(std::shared_ptr<const TlsContext> context, bool in_kernel,
                               Instant deadline);
     /// nullptr before secure().
     const TlsEngine* tls() const { return tls_.get(); }
+    /// TLS failed: what is asked for now comes to nothing. close_lingering() tells the client why.
+    bool is_broken() const { return is_broken_; }
     /// Files and mappings can be sent as they are: no octet has to be encrypted here.
     bool sends_plain() const;
     /// With tls(): takes the ciphertext that came.
@@ -96,7 +98,7 @@ public:
 
     /// Closes at once.
     void close() { socket_.reset(); }
-    /// Sends FIN, then reads and forgets what is still coming, then closes.
+    /// Sends TLS's alert if that failed, then FIN; reads and forgets what is still coming; closes.
     Task<void> close_lingering();
 
 private:
@@ -117,7 +119,7 @@ private:
     std::unique_ptr<TlsEngine> tls_;
     std::uint32_t sealed_octets_ = 0;  // of tls_->outgoing(), given to the kernel
     bool is_interrupted_ = false;
-    bool is_broken_ = false;  // TLS failed: what is asked for now comes to nothing
+    bool is_broken_ = false;
 };
 
 }  // namespace restante

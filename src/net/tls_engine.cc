@@ -15,12 +15,26 @@ namespace {
 
 /// Octets that a record has beside its plaintext, at most (RFC 8446 §5.2: 256; TLS 1.2's GCM: 29).
 constexpr std::size_t record_overhead_max = 5 + 256;
+/// Of the ciphers at hand (TLS 1.3: 22, 1.2: 29): what is reserved, and held as long as a reply.
+constexpr std::size_t record_overhead_usual = 32;
 constexpr std::size_t record_octets = SSL3_RT_MAX_PLAIN_LENGTH;
 static_assert(tls_incoming_octets_max >= SSL3_RT_MAX_PACKET_SIZE);
 static_assert(tls_outgoing_octets_max >=
               tls_write_octets / record_octets * (record_octets + record_overhead_max));
 
 constexpr std::size_t failure_octets_max = 256;
+
+/// OpenSSL would hold what the keys were agreed on with as long as the connection: 400 octets, and
+/// by them its past could be read.
+void forget_ephemeral_keys(SSL* ssl) {
+    for (const int which : {SSL_CTRL_GET_TMP_KEY, SSL_CTRL_GET_PEER_TMP_KEY}) {
+        EVP_PKEY* key = nullptr;
+        if (SSL_ctrl(ssl, which, 0, &key) != 1) continue;
+        EVP_PKEY_set_type(key, EVP_PKEY_get_id(key));  // ends the key in it
+        EVP_PKEY_free(key);
+    }
+    ERR_clear_error();
+}
 
 }  // namespace
 
@@ -67,6 +81,7 @@ TlsStatus TlsEngine::handshake() {
     const int result = ssl_ != nullptr ? SSL_do_handshake(ssl_.get()) : -1;
     if (result == 1) {
         is_established_ = true;
+        forget_ephemeral_keys(ssl_.get());
         return TlsStatus::ready;
     }
     const TlsStatus status = ssl_ != nullptr ? stopped(result) : wait_for_input();
@@ -93,7 +108,7 @@ std::size_t TlsEngine::write(std::span<const char> plaintext) {
     const std::size_t records = (plaintext.size() + record_octets - 1) / record_octets;
     const std::size_t room =
         tls_outgoing_octets_max - std::min(tls_outgoing_octets_max, wire_.outgoing.size());
-    wire_.outgoing.reserve(std::min(room, plaintext.size() + records * record_overhead_max));
+    wire_.outgoing.reserve(std::min(room, plaintext.size() + records * record_overhead_usual));
     std::size_t taken = 0;
     while (taken < plaintext.size()) {
         const auto piece =
@@ -163,6 +178,11 @@ std::optional<std::string> TlsEngine::channel_binding(ChannelBinding kind) const
         case ChannelBinding::tls_server_end_point: return tls_server_end_point_binding(ssl_.get());
     }
     return std::nullopt;
+}
+
+bool TlsEngine::has_channel_binding() const {
+    ASSERT(is_established_);
+    return can_export_binding(ssl_.get());
 }
 
 std::optional<std::string> TlsEngine::client_user() const {

@@ -113,6 +113,8 @@ public:
     /// secret (RFC 9266 §4.2, RFC 7627), tls-unique on TLS 1.3, tls-server-end-point on a resumed
     /// session.
     std::optional<std::string> channel_binding(ChannelBinding kind) const;
+    /// Whether there is a tls-exporter, and on TLS 1.2 a tls-unique.
+    bool has_channel_binding() const;
     /// Who the client is by its valid certificate: the first e-mail address in subjectAltName, else
     /// the common name. Not escaped, not canonical. Nothing without one.
     std::optional<std::string> client_user() const;

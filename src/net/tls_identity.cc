@@ -65,8 +65,12 @@ bool is_over(const X509* certificate) {
 
 }  // namespace
 
+bool can_export_binding(ssl_st* ssl) {
+    return SSL_version(ssl) >= TLS1_3_VERSION || SSL_get_extms_support(ssl) == 1;
+}
+
 std::optional<std::string> tls_exporter_binding(ssl_st* ssl) {
-    if (SSL_version(ssl) < TLS1_3_VERSION && SSL_get_extms_support(ssl) != 1) return std::nullopt;
+    if (!can_export_binding(ssl)) return std::nullopt;
     static constexpr std::string_view label = "EXPORTER-Channel-Binding";
     constexpr std::size_t octets = 32;
     constexpr int has_context = 1;  // of length zero (RFC 9266 §2), which TLS 1.2 tells from none

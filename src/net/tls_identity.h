@@ -9,6 +9,8 @@ struct ssl_st;
 
 namespace restante {
 
+/// Whether there is a tls-exporter, and on TLS 1.2 a tls-unique.
+bool can_export_binding(ssl_st* ssl);
 std::optional<std::string> tls_exporter_binding(ssl_st* ssl);
 std::optional<std::string> tls_unique_binding(ssl_st* ssl);
 std::optional<std::string> tls_server_end_point_binding(ssl_st* ssl);

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -10,6 +11,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -51,7 +53,10 @@ std::int64_t open_beneath(int directory, const char* name, int flags, std::uint6
     // What another mount makes of the last step, an open or a stat, may take any time.
     const bool is_attempt = (resolve & RESOLVE_CACHED) != 0;
     if (directory != AT_FDCWD && is_attempt) how.resolve |= RESOLVE_NO_XDEV;
-    return negative_errno(::syscall(SYS_openat2, directory, name, &how, sizeof how));
+    const std::int64_t opened =
+        negative_errno(::syscall(SYS_openat2, directory, name, &how, sizeof how));
+    // Kernels before 5.12 do not know RESOLVE_CACHED.
+    return opened == -EINVAL && is_attempt ? -EAGAIN : opened;
 }
 
 // O_NONBLOCK: a FIFO that somebody put among the messages must not hang the open. O_NOATIME: the
@@ -106,8 +111,7 @@ std::int64_t status_at_cached(const Request& request) {
     return 0;
 }
 
-std::int64_t read_whole(const Request& request) {
-    std::size_t done = 0;
+std::int64_t read_whole(const Request& request, std::size_t done) {
     while (done < request.target.size()) {
         const ssize_t got =
             ::pread(request.fd, request.target.data() + done, request.target.size() - done,
@@ -129,6 +133,21 @@ std::int64_t write_whole(int file, std::span<const char> source) {
         done += static_cast<std::size_t>(put);
     }
     return static_cast<std::int64_t>(done);
+}
+
+// What takes nothing (a pipe that nobody reads) must not keep a helper: -EAGAIN. Kernels before 6.5
+// cannot tell of pipes within the call; one that poll(2) says has room takes as much as this,
+// unless another writer was faster.
+std::int64_t write_some(int file, std::span<const char> source) {
+    struct stat status;
+    if (::fstat(file, &status) == 0 && S_ISREG(status.st_mode)) return write_whole(file, source);
+    const std::size_t octets = std::min<std::size_t>(source.size(), PIPE_BUF);
+    const iovec piece{const_cast<char*>(source.data()), octets};
+    const ssize_t put = ::pwritev2(file, &piece, 1, -1, RWF_NOWAIT);
+    if (put >= 0 || errno != EOPNOTSUPP) return negative_errno(put);
+    pollfd room{file, POLLOUT, 0};
+    if (::poll(&room, 1, 0) == 0) return -EAGAIN;
+    return negative_errno(::write(file, source.data(), octets));
 }
 
 // NFS emulates flock by record locks, which want a descriptor open for writing: EBADF on a
@@ -193,6 +212,14 @@ std::int64_t remove_all(std::span<Removal> removals) {
     return 0;
 }
 
+/// XFS (6.18) says of a directory that all is well although it has shut itself down, its log not
+/// being written; asking for attributes tells.
+std::int64_t sync(int file) {
+    if (::fsync(file) < 0) return -errno;
+    struct stat status {};
+    return negative_errno(::fstat(file, &status));
+}
+
 std::int64_t replace_file(const Request& request) {
     const std::string temporary = std::string(request.name) + ".tmp";
     ::unlinkat(request.fd, temporary.c_str(),
@@ -202,10 +229,12 @@ std::int64_t replace_file(const Request& request) {
     if (opened < 0) return -errno;
     const Fd file(opened);
     std::int64_t result = write_whole(file.get(), request.source);
+    if (result >= 0 && request.durable) result = sync(file.get());
     if (result >= 0)
         result =
             negative_errno(::renameat(request.fd, temporary.c_str(), request.fd, request.name));
     if (result < 0) ::unlinkat(request.fd, temporary.c_str(), 0);
+    if (result >= 0 && request.durable) result = sync(request.fd);
     return result < 0 ? result : 0;
 }
 
@@ -221,18 +250,18 @@ bool lies_far(int file) {
     return ::fstatfs(file, &status) < 0 || !is_local_storage(status.f_type);
 }
 
-std::int64_t carry_out(const Request& request) {
+std::int64_t carry_out(const Request& request, std::size_t done) {
     using Kind = Request::Kind;
     switch (request.kind) {
         case Kind::open: return open_for(request, 0);
         case Kind::status: return status_of_open(request);
         case Kind::status_at: return status_at(request);
-        case Kind::read: return read_whole(request);
-        case Kind::write: return write_whole(request.fd, request.source);
+        case Kind::read: return read_whole(request, done);
+        case Kind::write: return write_some(request.fd, request.source.subspan(done));
         case Kind::lock: return lock_directory(request.fd);
         case Kind::list_directory: return list_directory(request);
         case Kind::remove: return remove_all(request.removals);
-        case Kind::sync: return negative_errno(::fsync(request.fd));
+        case Kind::sync: return sync(request.fd);
         case Kind::replace_file: return replace_file(request);
         case Kind::offload: return run_work(*request.work);
         case Kind::accept:

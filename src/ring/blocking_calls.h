@@ -7,9 +7,10 @@
 
 namespace restante {
 
-/// Any request but those of the network and sleep; may block for long. Returns the
-/// result.
-std::int64_t carry_out(const Request& request);
+/// Any request but those of the network and sleep; may block for long. Returns the result. `done`:
+/// octets that a read or write has come to before. A write may do less than the rest (then the
+/// octets that it did), or nothing where it would have to wait for a reader: -EAGAIN.
+std::int64_t carry_out(const Request& request, std::size_t done = 0);
 
 /// The same without waiting for a disk, where the kernel can tell: -EAGAIN when it would have to,
 /// -EXDEV where a relative name leads to another mount.

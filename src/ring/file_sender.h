@@ -19,8 +19,8 @@ struct Pipe {
 };
 
 /// Of one ring. Sockets are blocking for io_uring's sake (of a non-blocking one it answers -EAGAIN
-/// instead of waiting), but sendfile(2) and splice(2) take "do not wait" from the socket alone: the
-/// one that was sent to last is non-blocking until restore().
+/// instead of waiting; epoll's calls do not ask the socket), but sendfile(2) and splice(2) take "do
+/// not wait" from the socket alone: the one that was sent to last is non-blocking until restore().
 class FileSender {
 public:
     /// Octets that one call sends at most: the others of the reactor wait meanwhile.

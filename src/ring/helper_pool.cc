@@ -103,7 +103,7 @@ void HelperPool::work(Kind& kind) {
         Operation* operation = kind.waiting.pop();
         if (operation == nullptr) return;  // stopping
         lock.unlock();
-        operation->result = carry_out(operation->request);
+        operation->result = carry_out(operation->request, operation->progress);
         if (operation->finds_place && operation->result >= 0)
             operation->is_far = lies_far(static_cast<int>(operation->result));
         operation->return_to->push(*operation);

@@ -117,8 +117,10 @@ Request Request::remove(std::span<Removal> removals) {
 
 Request Request::sync(int file) { return Request(Kind::sync, file); }
 
-Request Request::replace_file(int directory, const char* name, std::span<const char> content) {
+Request Request::replace_file(int directory, const char* name, std::span<const char> content,
+                              bool durable) {
     Request request(Kind::replace_file, directory);
+    request.durable = durable;
     request.name = name;
     request.source = content;
     return request;

@@ -34,7 +34,8 @@ class Mapping;
 enum class FileSending : std::uint8_t {
     sendfile,      ///< sendfile(2)
     splice,        ///< splice(2) through a pipe, without waiting: the last segment may be held back
-    uring_splice,  ///< io_uring's splice, which a worker thread of the kernel carries out
+    uring_splice,  ///< io_uring's splice, which a worker thread of the kernel carries out; with
+                   ///< another ring, sendfile(2)
 };
 
 /// A part of an open file.
@@ -85,9 +86,9 @@ struct Request {
     /// source.size(): all of it is sent, or it is an error. `more`: the last segment may wait for
     /// more.
     static Request send(int socket, std::span<const char> source, bool more);
-    /// The same of a Mapping's octets, from where they lie (kernel >= 6.0; copied before). The
-    /// kernel holds their pages until the peer has them: the mapping may go once this has
-    /// completed.
+    /// The same of a Mapping's octets, from where they lie (io_uring, kernel >= 6.0; copied by
+    /// others). The kernel holds their pages until the peer has them: the mapping may go once this
+    /// has completed.
     static Request send_zero_copy(int socket, std::span<const char> source);
     /// Octets sent of `octets` (at least 1) of `file` from `offset`: fewer, or 0, where the next of
     /// them are not in memory or the file has ended; those have to be read. `more`: the last
@@ -132,8 +133,10 @@ struct Request {
     /// 0 once the file or directory is on stable storage.
     static Request sync(int file);
     /// 0. `name` in `directory` has `content`, all or nothing to whoever opens it (temporary file,
-    /// then rename; not synced). Mode 0600.
-    static Request replace_file(int directory, const char* name, std::span<const char> content);
+    /// then rename). Mode 0600. `durable`: on stable storage, too, then; else, after a power cut, it
+    /// may be torn.
+    static Request replace_file(int directory, const char* name, std::span<const char> content,
+                                bool durable = false);
     /// 0 once `work` has run; -EAGAIN when the queue of `helper` is full.
     static Request offload(HelperKind helper, Work& work);
 
@@ -148,6 +151,7 @@ struct Request {
     FileSending sending = FileSending::sendfile;
     bool more = false;
     bool zero_copy = false;
+    bool durable = false;
     int fd;
     int file = -1;  ///< of send_file, whose `fd` is the socket
     union {

@@ -1,7 +1,7 @@
 #pragma once
-/// The one waist to the kernel. Two implementations: UringRing (uring_ring.h) and, for tests,
-/// SimRing (tests/sim). Everything a reactor wants from the world goes through it: network, files,
-/// time, randomness, blocking work.
+/// The one waist to the kernel. Three implementations: UringRing (uring_ring.h), EpollRing
+/// (epoll_ring.h) and, for tests, SimRing (tests/sim). Everything a reactor wants from the world
+/// goes through it: network, files, time, randomness, blocking work.
 
 #include <cstddef>
 #include <span>

@@ -25,7 +25,7 @@ std::string uring_refusal(int error) {
         case EMFILE:
         case ENFILE:
             return cause + "; raise the limit of open files (`ulimit -n`, systemd: LimitNOFILE=)";
-        default: return cause + "; restante needs Linux 5.15 or newer";
+        default: return cause + "; it needs Linux 5.15 or newer";
     }
 }
 

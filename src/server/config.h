@@ -13,6 +13,7 @@
 #include "maildir/delivery.h"
 #include "net/tls_mode.h"
 #include "net/tls_settings.h"
+#include "ring/ring_choice.h"
 #include "ring/socket_address.h"
 
 namespace restante {
@@ -95,6 +96,7 @@ struct LimitsConfig {
 };
 
 struct RuntimeConfig {
+    RingBackend backend = RingBackend::automatic;
     std::uint32_t reactors = 0;  ///< 0 = one a core
     bool confine = true;         ///< Landlock
 };

@@ -336,7 +336,6 @@ constexpr std::array schema = {
            .type = choice,
            .fallback = "auto",
            .choices = "auto|uring|epoll",
-           .planned = "epoll",
            .meaning = "kernel interface of the reactors"},
     KeyRow{.table = "runtime",
            .name = "reactors",

@@ -19,4 +19,10 @@ constexpr std::uint64_t sessions_within(std::uint64_t descriptors) {
     return (descriptors - std::min(descriptors, spare_descriptors)) / descriptors_a_session;
 }
 
+/// New connections get descriptors below this only: with the others those who are in open maildrops
+/// and messages. (The kernel gives the lowest that is free, so its number tells how many are left.)
+constexpr std::uint64_t first_spare_descriptor(std::uint64_t descriptors) {
+    return descriptors - std::min(descriptors / 4, spare_descriptors);
+}
+
 }  // namespace restante

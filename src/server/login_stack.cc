@@ -29,10 +29,11 @@ std::size_t hashes_in_flight(std::size_t reactors) {
     return hashes_a_helper * ((helpers + reactors - 1) / reactors);
 }
 
-std::unique_ptr<TokenVerifier> make_tokens(Ring& ring, Log& log, const SharedLogins& shared) {
-    if (shared.jwt != nullptr) return std::make_unique<JwtVerifier>(ring, shared.jwt);
+std::unique_ptr<TokenVerifier> make_tokens(const JwtService& service, const SharedLogins& shared) {
+    if (shared.jwt != nullptr) return std::make_unique<JwtVerifier>(service, shared.jwt);
     if (shared.introspection == nullptr) return nullptr;
-    return std::make_unique<Introspection>(ring, log, shared.introspection);
+    return std::make_unique<Introspection>(service.ring, service.log, shared.throttle,
+                                           shared.introspection);
 }
 
 PasswdSource users_source(PasswdPlace place, const Config& config, const SharedLogins& shared,
@@ -99,7 +100,7 @@ LoginStack::LoginStack(Ring& ring, Log& log, const Config& config, SharedLogins&
     : hashing_(ring, shared.throttle, shared.hash_memory,
                {hashes_in_flight(reactors), config.auth.hash_wait}),
       users_(ring, log, users_source(std::move(places.users), config, shared, hashing_)),
-      tokens_(make_tokens(ring, log, shared)) {
+      tokens_(make_tokens({ring, log, hashing_}, shared)) {
     if (places.masters) {
         masters_.emplace(ring, log,
                          masters_source(std::move(*places.masters), config, shared, hashing_));

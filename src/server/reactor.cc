@@ -11,7 +11,7 @@ namespace {
 
 /// How long accepting rests when there are no descriptors or no memory for a connection.
 constexpr Duration accept_rest = std::chrono::milliseconds(100);
-/// Refused connections are logged once in this time.
+/// Connections that are refused or wait are logged once in this time.
 constexpr Duration crowd_log_interval = std::chrono::seconds(10);
 constexpr Duration refusal_send_max = std::chrono::seconds(1);
 constexpr std::string_view too_many_connections = "-ERR [SYS/TEMP] too many connections\r\n";
@@ -94,7 +94,7 @@ Task<void> Reactor::accept_connections(Listening& listening) {
         }
         if (got >= 0) {
             Handle socket(service_.ring, static_cast<int>(got));
-            std::optional<Tally::Place> place = admit(peer);
+            std::optional<Tally::Place> place = admit(socket, peer);
             if (place) {
                 welcome({std::move(socket), peer, local, listening.tls, std::move(*place)});
                 continue;
@@ -107,20 +107,27 @@ Task<void> Reactor::accept_connections(Listening& listening) {
             continue;
         }
         if (is_clients_own(got)) continue;
-        log_.write(LogLevel::error,
-                   fmt::format("{}; connections wait",
-                               describe(error_of_errno(static_cast<int>(-got), "accept"))));
+        report_crowd(LogLevel::error,
+                     fmt::format("{}; connections wait",
+                                 describe(error_of_errno(static_cast<int>(-got), "accept"))));
         co_await perform(service_.ring, Request::sleep().until(service_.ring.now() + accept_rest));
     }
     listening.socket.reset();
 }
 
-std::optional<Tally::Place> Reactor::admit(const SocketAddress& peer) {
-    if (connection_count_ >= limits_.sessions_max) {
+std::optional<Tally::Place> Reactor::admit(const Handle& socket, const SocketAddress& peer) {
+    if (static_cast<std::uint64_t>(socket.get()) >= limits_.first_spare_descriptor) {
         report_crowd(
-            fmt::format("connections refused: this reactor's share of [limits] "
-                        "connections, {}, is reached",
-                        limits_.sessions_max));
+            LogLevel::error,
+            "connections refused: the limit of open files is near, and what is left is for "
+            "those who are logged in (raise it with systemd's LimitNOFILE= or `ulimit -n`)");
+        return std::nullopt;
+    }
+    if (connection_count_ >= limits_.sessions_max) {
+        report_crowd(LogLevel::warn,
+                     fmt::format("connections refused: this reactor's share of [limits] "
+                                 "connections, {}, is reached",
+                                 limits_.sessions_max));
         return std::nullopt;
     }
     if (limits_.connections_per_address == 0) return Tally::Place();
@@ -128,19 +135,19 @@ std::optional<Tally::Place> Reactor::admit(const SocketAddress& peer) {
     std::optional<Tally::Place> place =
         connections_of_.take(address, limits_.connections_per_address);
     if (!place) {
-        report_crowd(
-            fmt::format("connections refused: more than [limits] connections_per_ip = {} "
-                        "of rip={}",
-                        limits_.connections_per_address, peer.host()));
+        report_crowd(LogLevel::warn,
+                     fmt::format("connections refused: more than [limits] connections_per_ip = {} "
+                                 "of rip={}",
+                                 limits_.connections_per_address, peer.host()));
     }
     return place;
 }
 
-void Reactor::report_crowd(const std::string& what) {
+void Reactor::report_crowd(LogLevel level, const std::string& what) {
     const Instant now = service_.ring.now();
     if (crowd_said_at_ && now - *crowd_said_at_ < crowd_log_interval) return;
     crowd_said_at_ = now;
-    log_.write(LogLevel::warn, what);
+    log_.write(level, what);
 }
 
 void Reactor::welcome(Arrival arrival) {

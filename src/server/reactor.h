@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <list>
 #include <memory>
 #include <optional>
@@ -23,6 +24,8 @@ struct ReactorLimits {
     std::uint32_t sessions_max;             ///< connections beyond it are told so and closed
     std::uint32_t connections_per_address;  ///< likewise, of all reactors; 0 = no limit
     Duration drain_timeout;
+    /// A connection whose descriptor is not below it is told so and closed.
+    std::uint64_t first_spare_descriptor = std::numeric_limits<std::uint64_t>::max();
 };
 
 struct ListeningSocket {
@@ -74,8 +77,8 @@ private:
         Tally::Place place;
     };
     /// Empty: there are too many already.
-    std::optional<Tally::Place> admit(const SocketAddress& peer);
-    void report_crowd(const std::string& what);
+    std::optional<Tally::Place> admit(const Handle& socket, const SocketAddress& peer);
+    void report_crowd(LogLevel level, const std::string& what);
     void welcome(Arrival arrival);
     void obey_stop();
     void begin_drain();

@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include "base/buffer_pool.h"
+#include "base/descriptor_limit.h"
 #include "maildir/delivery.h"
+#include "server/descriptor_need.h"
 #include "server/reactor_log.h"
 
 namespace restante {
@@ -17,16 +19,17 @@ ReactorThread::ReactorThread(const Shared& shared, std::vector<Port> ports, Logi
       thread_([this] { run(); }) {}
 
 void ReactorThread::run() {
-    std::expected<std::unique_ptr<Ring>, std::string> ring =
-        make_uring_ring(shared_.helpers, shared_.uring);
-    if (!ring) {
-        ready_.set_value(std::unexpected(ring.error()));
+    std::expected<ChosenRing, std::string> chosen =
+        make_ring(shared_.config.runtime.backend, shared_.helpers, shared_.storage_is_local);
+    if (!chosen) {
+        ready_.set_value(std::unexpected(chosen.error()));
         return;
     }
-    serve(**ring);
+    serve(std::move(*chosen));
 }
 
-void ReactorThread::serve(Ring& ring) {
+void ReactorThread::serve(ChosenRing chosen) {
+    Ring& ring = *chosen.ring;
     const Config& config = shared_.config;
     ReactorLog log(ring, shared_.log_file, config.log.level, config.log.ident);
     BufferPool buffers;
@@ -39,7 +42,8 @@ void ReactorThread::serve(Ring& ring) {
     }
     const auto share = static_cast<std::uint32_t>(shared_.reactors);
     const ReactorLimits limits{(config.limits.connections + share - 1) / share,
-                               config.limits.connections_per_ip, config.limits.drain_timeout};
+                               config.limits.connections_per_ip, config.limits.drain_timeout,
+                               first_spare_descriptor(descriptor_limit())};
     const SessionService service{ring,
                                  logins.verifier(),
                                  store,
@@ -52,7 +56,7 @@ void ReactorThread::serve(Ring& ring) {
                                  shared_.user_sessions};
     Reactor reactor(service, log, shared_.address_connections, std::move(listeners), limits);
     reactor_ = &reactor;
-    ready_.set_value({});
+    ready_.set_value(std::move(chosen.uring_refusal));
     reactor.run();
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t told = ::write(end_.event.get(), &one, sizeof one);

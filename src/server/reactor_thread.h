@@ -15,7 +15,7 @@
 #include "net/tls_certificates.h"
 #include "net/tls_mode.h"
 #include "ring/helper_pool.h"
-#include "ring/uring_ring.h"
+#include "ring/ring_choice.h"
 #include "server/config.h"
 #include "server/login_stack.h"
 #include "server/reactor.h"
@@ -28,7 +28,7 @@ struct Shared {
     const Config& config;
     SessionPolicy policy;
     StoreOptions store;
-    UringOptions uring;
+    bool storage_is_local;  ///< see UringOptions
     SharedLogins& logins;
     Tally& user_sessions;
     Tally& address_connections;
@@ -58,20 +58,21 @@ public:
     ReactorThread& operator=(const ReactorThread&) = delete;
     ~ReactorThread() { thread_.join(); }
 
-    /// Once: waits until it serves; the error is why it does not.
-    std::expected<void, std::string> wait_until_ready() { return ready_.get_future().get(); }
+    /// Once: waits until it serves, and says why without io_uring ("": with it, or as configured).
+    /// The error is why it does not serve.
+    std::expected<std::string, std::string> wait_until_ready() { return ready_.get_future().get(); }
     /// After a successful wait_until_ready(). See Reactor::stop().
     void stop() { reactor_->stop(); }
 
 private:
     void run();
-    void serve(Ring& ring);
+    void serve(ChosenRing chosen);
 
     const Shared& shared_;
     std::vector<Port> ports_;
     LoginPlaces places_;
     End& end_;
-    std::promise<std::expected<void, std::string>> ready_;
+    std::promise<std::expected<std::string, std::string>> ready_;
     Reactor* reactor_ = nullptr;
     std::thread thread_;
 };

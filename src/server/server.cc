@@ -200,15 +200,19 @@ std::expected<void, std::string> serve(const Shared& shared, std::vector<std::ve
                                        Log& log, const std::function<void()>& on_ready) {
     ReactorThread::End end{.event = Fd(::eventfd(0, EFD_CLOEXEC))};
     std::vector<std::unique_ptr<ReactorThread>> threads;
+    std::string refusal;
     for (std::size_t reactor = 0; reactor < ports.size(); ++reactor) {
         threads.push_back(std::make_unique<ReactorThread>(shared, std::move(ports[reactor]),
                                                           std::move(places[reactor]), end));
-        if (std::expected<void, std::string> ready = threads.back()->wait_until_ready(); !ready) {
+        std::expected<std::string, std::string> ready = threads.back()->wait_until_ready();
+        if (!ready) {
             for (std::size_t i = 0; i + 1 < threads.size(); ++i) threads[i]->stop();
             end.all.count_down();
             return std::unexpected(ready.error());
         }
+        if (refusal.empty()) refusal = std::move(*ready);
     }
+    if (!refusal.empty()) log.write(LogLevel::warn, "epoll takes io_uring's place: " + refusal);
     log.write(LogLevel::info, fmt::format("serving POP3 on {} with {} reactors",
                                           listening_text(shared.config), threads.size()));
     on_ready();
@@ -308,7 +312,7 @@ std::expected<void, std::string> run_server(const Config& config,
     const Shared shared{.config = config,
                         .policy = session_policy(config),
                         .store = std::move(*store),
-                        .uring = {.storage_is_local = local},
+                        .storage_is_local = local,
                         .logins = **logins,
                         .user_sessions = user_sessions,
                         .address_connections = address_connections,

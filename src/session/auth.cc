@@ -13,7 +13,7 @@ Task<Result<Session::Login>> Session::auth(pop3::Command command) {
         co_return Login::refused;
     }
     const std::optional<SaslMechanism> mechanism = find_sasl_mechanism(command.arguments[0]);
-    if (!mechanism || !offered_mechanisms(service_.policy.sasl, channel()).has(*mechanism)) {
+    if (!mechanism || !offered_mechanisms(service_.policy.sasl, ground()).has(*mechanism)) {
         co_return refuse_mechanism(mechanism && is_cleartext(*mechanism));
     }
     std::optional<std::string_view> initial;
@@ -32,7 +32,7 @@ Session::Login Session::refuse_mechanism(bool is_cleartext_one) {
 
 void Session::list_mechanisms() {
     output_.reply(pop3::Reply::ok("mechanisms follow"));
-    offered_mechanisms(service_.policy.sasl, channel()).for_each([this](SaslMechanism mechanism) {
+    offered_mechanisms(service_.policy.sasl, ground()).for_each([this](SaslMechanism mechanism) {
         output_.line(name_of(mechanism));
     });
     output_.terminate();
@@ -135,6 +135,14 @@ Session::Login Session::refuse_exchange(std::string_view text) {
     ++bad_lines_;
     output_.reply(pop3::Reply::err(text));
     return Login::refused;
+}
+
+SaslGround Session::ground() const {
+    const TlsEngine* tls = stream_.tls();
+    if (tls == nullptr) return {};
+    return {.is_encrypted = true,
+            .can_bind = tls->has_channel_binding(),
+            .has_certificate = tls->client_user().has_value()};
 }
 
 SaslChannel Session::channel() const {

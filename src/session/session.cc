@@ -76,7 +76,9 @@ Task<void> Session::end(const Result<Departure>& why) {
     }
     enter(Phase::closed);
     report_end(left);
-    if (left && (*left == Departure::bad_commands || *left == Departure::failed_logins)) {
+    const bool was_sent_away =
+        left && (*left == Departure::bad_commands || *left == Departure::failed_logins);
+    if (was_sent_away || stream_.is_broken()) {
         co_await stream_.close_lingering();
     } else {
         stream_.close();
@@ -197,7 +199,7 @@ void Session::capabilities() {
     if (tls_mode_ == TlsMode::starttls && !is_secure()) output_.line("STLS");
     if (allows_cleartext()) output_.line("USER");
     std::string mechanisms = "SASL";
-    const SaslMechanisms offered = offered_mechanisms(service_.policy.sasl, channel());
+    const SaslMechanisms offered = offered_mechanisms(service_.policy.sasl, ground());
     offered.for_each([&mechanisms](SaslMechanism each) { (mechanisms += ' ') += name_of(each); });
     if (!offered.empty()) output_.line(mechanisms);
     output_.line("RESP-CODES");

@@ -98,6 +98,8 @@ private:
         const pop3::Octets maildrop_octets;
         Transfers topped;     ///< TOP
         Transfers retrieved;  ///< RETR
+        Instant turn{};       ///< of the ring, and what it has answered at length in it
+        std::uint32_t answers_in_turn = 0;
     };
     struct PhaseTimes {
         Instant entered;  // the present one
@@ -149,13 +151,15 @@ private:
     Login refuse_exchange(std::string_view text);
     Login refuse_mechanism(bool is_cleartext_one);
     void list_mechanisms();
-    /// What TLS brings along.
+    /// What TLS brings along: whether, and what. The latter costs some digests.
+    SaslGround ground() const;
     SaslChannel channel() const;
 
     // transaction.cc
     std::optional<pop3::Command> answer_lines(pop3::LineReader::Next line);
     bool answer(const pop3::Command& command);
     Task<Result<void>> answer_at_length(const pop3::Command& command);
+    bool has_had_its_turn();
     Task<Result<void>> list_all(pop3::Verb verb);
     Task<Result<void>> send_message(pop3::MessageNumber number, pop3::BodyLines body);
     Task<Result<void>> refuse_message(pop3::MessageNumber number, Error error, Output::Mark mark);

@@ -3,6 +3,9 @@
 namespace restante {
 namespace {
 
+/// Multi-line responses that a session gives between two turns of the ring.
+constexpr std::uint32_t answers_in_a_turn_max = 8;
+
 constexpr pop3::Reply no_such_message = pop3::Reply::err("no such message");
 
 /// What the client is told when a message cannot be opened or read.
@@ -74,6 +77,7 @@ bool Session::answer(const pop3::Command& command) {
 /// The commands that a multi-line response answers.
 Task<Result<void>> Session::answer_at_length(const pop3::Command& command) {
     Result<void> answered;
+    if (has_had_its_turn()) co_await yield(service_.ring);
     if (command.verb == pop3::Verb::list || command.verb == pop3::Verb::uidl) {
         answered = co_await list_all(command.verb);
         co_return answered;
@@ -87,6 +91,15 @@ Task<Result<void>> Session::answer_at_length(const pop3::Command& command) {
     }
     answered = co_await send_message(*number, *body);
     co_return answered;
+}
+
+/// Pipelined commands may all be answered without a wait: thousands of them must not stop the other
+/// sessions.
+bool Session::has_had_its_turn() {
+    const Instant turn = service_.ring.now();
+    if (turn != visit_->turn) visit_->answers_in_turn = 0;
+    visit_->turn = turn;
+    return ++visit_->answers_in_turn > answers_in_a_turn_max;
 }
 
 /// LIST and UIDL without an argument: those not marked as deleted (RFC 1939 §5, §7).

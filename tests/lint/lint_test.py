@@ -39,7 +39,7 @@ CASES = [
     ("check_layers", "src/server/a.cc", '#include "cli/demo.h"\n', True),
     ("check_layers", "src/cli/a.cc", '#include "server/server.h"\n', False),
     ("check_libraries", "src/net/a.cc", "#include <liburing.h>\n", True),
-    ("check_libraries", "src/ring/uring_ring.cc", "#include <liburing.h>\n", False),
+    ("check_libraries", "src/ring/uring_queue.cc", "#include <liburing.h>\n", False),
     ("check_libraries", "src/session/a.h", "# include <coroutine>\n", True),
     ("check_libraries", "src/session/a.h", "#include <openssl/ssl.h>\n", True),
     ("check_libraries", "src/net/stream.cc", "#include <openssl/ssl.h>\n", True),

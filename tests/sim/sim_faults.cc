@@ -5,6 +5,54 @@
 #include "base/assert.h"
 
 namespace restante::sim {
+namespace {
+
+constexpr int accept_errnos[] = {ECONNABORTED, EMFILE, ENFILE,       ENOBUFS,    ENOMEM,
+                                 EPROTO,       EINTR,  EHOSTUNREACH, ENETUNREACH};
+constexpr int receive_errnos[] = {ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENOMEM, ENOTCONN};
+constexpr int send_errnos[] = {ECONNRESET,  EPIPE,   ETIMEDOUT, EHOSTUNREACH,
+                               ENETUNREACH, ENOBUFS, ENOMEM};
+constexpr int shutdown_errnos[] = {ENOTCONN};
+constexpr int open_errnos[] = {EACCES, EPERM, EIO,    EMFILE, ENFILE,   ENOMEM,
+                               ELOOP,  EINTR, ESTALE, EAGAIN, EOVERFLOW};
+constexpr int status_errnos[] = {EIO, ENOMEM, EOVERFLOW, ESTALE};
+constexpr int status_at_errnos[] = {EACCES, EIO, ENOMEM, ELOOP, ESTALE, EOVERFLOW};
+constexpr int read_errnos[] = {EIO, ENOMEM, EINTR, ESTALE, EUCLEAN};
+constexpr int write_errnos[] = {ENOSPC, EDQUOT, EIO, EPIPE, EFBIG};
+constexpr int lock_errnos[] = {EINTR, ENOLCK, EIO, ENOMEM, EACCES};
+constexpr int list_errnos[] = {EIO, ENOMEM, ESTALE, EUCLEAN};
+constexpr int remove_errnos[] = {EIO, EACCES, EPERM, EROFS, EBUSY, ENOMEM, EDQUOT};
+constexpr int sync_errnos[] = {EIO, ENOSPC, EDQUOT, EROFS, EINVAL};
+constexpr int replace_errnos[] = {ENOSPC, EDQUOT, EIO, EROFS, EACCES, EMFILE, ENFILE, ENOMEM};
+constexpr int offload_errnos[] = {EAGAIN};
+
+}  // namespace
+
+std::span<const int> errnos_of(Request::Kind kind) {
+    using Kind = Request::Kind;
+    switch (kind) {
+        case Kind::accept: return accept_errnos;
+        case Kind::receive: return receive_errnos;
+        case Kind::send:
+        case Kind::send_file: return send_errnos;
+        case Kind::shutdown: return shutdown_errnos;
+        case Kind::open: return open_errnos;
+        case Kind::status: return status_errnos;
+        case Kind::status_at: return status_at_errnos;
+        case Kind::read: return read_errnos;
+        case Kind::write: return write_errnos;
+        case Kind::lock: return lock_errnos;
+        case Kind::list_directory: return list_errnos;
+        case Kind::remove: return remove_errnos;
+        case Kind::sync: return sync_errnos;
+        case Kind::replace_file: return replace_errnos;
+        case Kind::offload: return offload_errnos;
+        case Kind::sleep:
+        case Kind::exchange:  // as its two halves
+        case Kind::map: return {};
+    }
+    return {};
+}
 
 void SimFaults::plan(const Plan& plan) {
     ASSERT(plan.error < 0);
@@ -15,6 +63,13 @@ void SimFaults::plan(const Plan& plan) {
 int SimFaults::next(Request::Kind kind) {
     const int error = planned(kind);
     if (error != 0) return error;
+    const std::span<const int> possible = errnos_of(kind);
+    if (!possible.empty() && random_.chance(options_.any_errno_probability))
+        return -possible[random_.below(possible.size())];
+    return usual(kind);
+}
+
+int SimFaults::usual(Request::Kind kind) {
     using Kind = Request::Kind;
     switch (kind) {
         case Kind::receive:

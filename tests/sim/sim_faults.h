@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "ring/operation.h"
@@ -25,6 +26,20 @@ struct SimOptions {
     InlineAnswers inline_answers = InlineAnswers::by_seed;
     double reset_probability = 0;       ///< -ECONNRESET, of each receive and each part of a send
     double file_error_probability = 0;  ///< -EIO; -ENOSPC of replace_file
+    /// Of each operation: any errno that it may return (errnos_of).
+    double any_errno_probability = 0;
+    /// Of each operation that is submitted: it completes late, cancelled or not, by `late_max` at
+    /// most.
+    double late_probability = 0;
+    Duration late_max = std::chrono::seconds(5);
+    /// A file is read in parts, with what others do in between.
+    bool torn_reads = false;
+    /// Of each read of a file: fewer octets than the file has, as if it had just been cut off.
+    double short_file_probability = 0;
+    /// A directory is listed in parts: what is renamed meanwhile may be skipped, or come twice.
+    bool listings_in_parts = false;
+    /// Renames by other programs may be undone by a power cut until their folders are synced.
+    bool lazy_renames = false;
     /// Of each map and each part of a send_file: what it is about is not in memory.
     double cold_probability = 0.1;
     /// -ENOBUFS (-EAGAIN of offload), of each operation that takes a helper thread.
@@ -34,6 +49,10 @@ struct SimOptions {
     bool lock_by_file = false;              ///< NFS: Request::lock locks `restante.lock`
     bool reuse_inodes = false;  ///< ext4: a new file gets the number of the last one removed
 };
+
+/// What an operation of `kind` may return (man pages, openat2(2) for EAGAIN), but for what is a
+/// statement about the disk or the connection: -ENOENT and the like are said when they are true.
+std::span<const int> errnos_of(Request::Kind kind);
 
 /// Decides which operations fail, by plan first, then by dice.
 class SimFaults {
@@ -57,6 +76,7 @@ public:
 
 private:
     int planned(Request::Kind kind);
+    int usual(Request::Kind kind);
 
     const SimOptions& options_;
     SimRandom& random_;

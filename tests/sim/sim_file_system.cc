@@ -20,9 +20,9 @@ std::string_view next_component(std::string_view& path) {
 
 }  // namespace
 
-SimFileSystem::SimFileSystem(SimClock& clock, bool reuse_inodes)
+SimFileSystem::SimFileSystem(SimClock& clock, Habits habits)
     : clock_(clock),
-      reuse_inodes_(reuse_inodes),
+      habits_(habits),
       free_numbers_(std::make_shared<std::vector<std::uint64_t>>()),
       root_(make_inode(InodeKind::directory, {})) {}
 
@@ -42,7 +42,7 @@ InodeRef SimFileSystem::make_inode(InodeKind kind, SimContent content) {
 }
 
 std::uint64_t SimFileSystem::inode_number() {
-    if (!reuse_inodes_ || free_numbers_->empty()) return ++numbers_given_;
+    if (!habits_.reuse_inodes || free_numbers_->empty()) return ++numbers_given_;
     const std::uint64_t number = free_numbers_->back();
     free_numbers_->pop_back();
     return number;
@@ -110,6 +110,9 @@ int SimFileSystem::sync(const InodeRef& inode) {
     inode->synced_modified = inode->modified;
     inode->synced_changed = inode->changed;
     inode->has_other_changes = false;
+    std::erase_if(lazy_renames_, [&inode](const LazyRename& rename) {
+        return rename.source.directory == inode || rename.target.directory == inode;
+    });
     count_change();
     return 0;
 }
@@ -194,6 +197,21 @@ void SimFileSystem::restore_power(SimRandom& random) {
     has_power_ = true;
     changes_left_.reset();
     settle(*root_, random);
+    undo_renames(random);
+}
+
+// The last first: each name is free again, or never was given to another.
+void SimFileSystem::undo_renames(SimRandom& random) {
+    for (; !lazy_renames_.empty(); lazy_renames_.pop_back()) {
+        const LazyRename& rename = lazy_renames_.back();
+        const auto& targets = rename.target.directory->entries;
+        const auto found = targets.find(rename.target.name);
+        const bool is_as_made = found != targets.end() && found->second == rename.inode;
+        const bool is_free = !rename.source.directory->entries.contains(rename.source.name);
+        if (!is_as_made || !is_free || random.coin()) continue;
+        set_entry(rename.target, nullptr);
+        set_entry(rename.source, rename.inode);
+    }
 }
 
 void SimFileSystem::restore_process() {

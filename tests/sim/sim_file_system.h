@@ -23,8 +23,11 @@ namespace restante::sim {
 /// link is no case for the simulator).
 class SimFileSystem {
 public:
-    /// `reuse_inodes`: a new file gets the number of the last file that ended.
-    SimFileSystem(SimClock& clock, bool reuse_inodes);
+    struct Habits {
+        bool reuse_inodes;  ///< a new file gets the number of the last file that ended
+        bool lazy_renames;  ///< SimOptions
+    };
+    SimFileSystem(SimClock& clock, Habits habits);
 
     // Other programs; that a path they need is there is asserted.
     /// With what leads to it; may be there.
@@ -91,6 +94,12 @@ private:
         InodeRef directory;
         std::string name;
     };
+    /// By another program, and on no stable storage yet.
+    struct LazyRename {
+        Place source;
+        Place target;
+        InodeRef inode;
+    };
     InodeRef make_inode(InodeKind kind, SimContent content);
     std::uint64_t inode_number();
     Place place(std::string_view path) const;
@@ -104,13 +113,15 @@ private:
     void settle(SimInode& inode, SimRandom& random);
     void settle_names(SimInode& directory, SimRandom& random);
     void tear(SimInode& file, SimRandom& random);
+    void undo_renames(SimRandom& random);
 
     SimClock& clock_;
-    const bool reuse_inodes_;
+    const Habits habits_;
     const std::shared_ptr<std::vector<std::uint64_t>> free_numbers_;
     std::uint64_t numbers_given_ = 1;
     std::uint64_t device_ = 0xFD01;
     InodeRef root_;
+    std::vector<LazyRename> lazy_renames_;  // in the order in which they were made
     bool full_ = false;
     bool read_only_ = false;
     bool has_power_ = true;

@@ -89,7 +89,7 @@ std::int64_t SimKernel::carry_out(Operation& operation) {
         default: break;
     }
     const int fault = faults_.next(request.kind);
-    return fault != 0 ? fault : carry_out_file(request);
+    return fault != 0 ? fault : carry_out_file(operation);
 }
 
 std::int64_t SimKernel::carry_out_network(Operation& operation) {
@@ -99,7 +99,8 @@ std::int64_t SimKernel::carry_out_network(Operation& operation) {
     Kind kind = request.kind;  // an exchange is a send, then a receive
     if (kind == Kind::exchange) kind = is_sending(operation) ? Kind::send : Kind::receive;
     const int fault = faults_.next(kind);
-    if (fault == -ECONNRESET) connection(operation).reset(random_.coin());
+    if (fault != 0 && kind != Kind::accept) fail_connection(operation, fault);
+    if (fault != 0 && request.kind == Kind::exchange && kind == Kind::send) return -EPIPE;
     if (fault != 0) return fault;
     if (request.kind == Kind::exchange && kind == Kind::send) {
         const std::int64_t sent = send(operation);
@@ -115,7 +116,8 @@ std::int64_t SimKernel::carry_out_network(Operation& operation) {
     }
 }
 
-std::int64_t SimKernel::carry_out_file(const Request& request) {
+std::int64_t SimKernel::carry_out_file(Operation& operation) {
+    const Request& request = operation.request;
     using Kind = Request::Kind;
     switch (request.kind) {
         case Kind::open: return open(request);
@@ -123,11 +125,11 @@ std::int64_t SimKernel::carry_out_file(const Request& request) {
             *request.file_status = inode(request.fd)->status(files_.device());
             return 0;
         case Kind::status_at: return status_at(request);
-        case Kind::read: return read(request);
+        case Kind::read: return read(operation);
         case Kind::map: return map(request);
         case Kind::write: return write(request);
         case Kind::lock: return lock(request);
-        case Kind::list_directory: return list(request);
+        case Kind::list_directory: return list(operation);
         case Kind::sync: return files_.sync(inode(request.fd));
         case Kind::replace_file:
             return files_.replace_file(inode(request.fd), request.name,
@@ -228,10 +230,36 @@ std::int64_t SimKernel::status_at(const Request& request) {
     return 0;
 }
 
-std::int64_t SimKernel::read(const Request& request) {
-    const InodeRef file = inode(request.fd);
-    if (file->kind == InodeKind::directory) return -EISDIR;
-    return static_cast<std::int64_t>(file->content.read(request.offset, request.target));
+std::int64_t SimKernel::read(Operation& operation) {
+    const std::size_t asked = operation.request.target.size();
+    if (inode(operation.request.fd)->kind == InodeKind::directory) return -EISDIR;
+    if (asked > 1 && random_.chance(options_.short_file_probability)) {
+        const std::int64_t got = read_part(operation, random_.below(asked));
+        return got;
+    }
+    if (!options_.torn_reads || asked < 2 || random_.coin()) return read_part(operation, asked);
+    const std::uint64_t before = operation.progress;
+    const std::int64_t got = read_part(operation, before + 1 + random_.below(asked - before));
+    const bool is_over = operation.progress == before || operation.progress == asked;
+    return is_over ? got : would_block;
+}
+
+// Up to `octets` in all, those of earlier parts among them.
+std::int64_t SimKernel::read_part(Operation& operation, std::size_t octets) {
+    const Request& request = operation.request;
+    if (octets > operation.progress) {
+        const std::span<char> target = request.target.first(octets).subspan(operation.progress);
+        operation.progress +=
+            inode(request.fd)->content.read(request.offset + operation.progress, target);
+    }
+    return static_cast<std::int64_t>(operation.progress);
+}
+
+// Some errors are a connection's end, others (no memory) pass.
+void SimKernel::fail_connection(Operation& operation, int error) {
+    if (error == -ENOMEM || error == -ENOBUFS || operation.request.kind == Request::Kind::shutdown)
+        return;
+    connection(operation).reset(random_.coin());
 }
 
 std::int64_t SimKernel::write(const Request& request) {
@@ -261,27 +289,58 @@ std::int64_t SimKernel::lock_with(int fd, const InodeRef& inode) {
     return 0;
 }
 
-std::int64_t SimKernel::list(const Request& request) {
-    const InodeRef directory = inode(request.fd);
+std::int64_t SimKernel::list(Operation& operation) {
+    const InodeRef directory = inode(operation.request.fd);
     if (directory->kind != InodeKind::directory) return -ENOTDIR;
+    if (options_.listings_in_parts) return list_part(operation, *directory);
+    list_all(operation.request, *directory);
+    return 0;
+}
+
+// As ext4 does it: in the order of the names' hashes, from where the last part ended. A file that
+// gets another name meanwhile has another place, which may be behind or ahead.
+std::int64_t SimKernel::list_part(Operation& operation, const SimInode& directory) {
+    const Request& request = operation.request;
+    if (operation.progress == 0) request.listing->clear();
+    using Entry = const std::pair<const std::string, InodeRef>*;
+    std::map<std::uint64_t, Entry> ahead;
+    for (const auto& entry : directory.entries) {
+        const std::uint64_t place = SimRandom(std::hash<std::string>()(entry.first)).next() | 1;
+        if (place > operation.progress) ahead.emplace(place, &entry);
+    }
+    std::size_t left = static_cast<std::size_t>(random_.below(ahead.size() + 1));
+    for (const auto& [place, entry] : ahead) {
+        if (left-- == 0) return would_block;
+        request.listing->add(entry->first, entry->second->number, entry->second->file_kind());
+        operation.progress = place;
+    }
+    return 0;
+}
+
+void SimKernel::list_all(const Request& request, const SimInode& directory) {
     request.listing->clear();
     std::vector<const std::pair<const std::string, InodeRef>*> entries;
-    for (const auto& entry : directory->entries) entries.push_back(&entry);
+    for (const auto& entry : directory.entries) entries.push_back(&entry);
     for (std::size_t left = entries.size(); options_.shuffle && left > 1; --left) {
         std::swap(entries[left - 1], entries[random_.below(left)]);
     }
     for (const auto* entry : entries) {
         request.listing->add(entry->first, entry->second->number, entry->second->file_kind());
     }
-    return 0;
 }
 
 std::int64_t SimKernel::remove(const Request& request) {
-    for (Removal& removal : request.removals) {
-        const int fault = faults_.next(Request::Kind::remove);
-        removal.result = fault != 0 ? fault : files_.remove(inode(removal.directory), removal);
-    }
+    for (Removal& removal : request.removals) removal.result = remove_one(removal);
     return 0;
+}
+
+// What fails may be done all the same: an answer that a server of files never gave.
+int SimKernel::remove_one(Removal& removal) {
+    const int fault = faults_.next(Request::Kind::remove);
+    if (fault == 0) return files_.remove(inode(removal.directory), removal);
+    const bool is_done = fault == -EIO && options_.any_errno_probability > 0 && random_.coin();
+    if (is_done) files_.remove(inode(removal.directory), removal);
+    return fault;
 }
 
 int SimKernel::listen(std::string_view address) {

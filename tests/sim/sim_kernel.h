@@ -63,7 +63,7 @@ private:
     bool has_room() const { return descriptors_.size() < options_.descriptors_max; }
 
     std::int64_t carry_out_network(Operation& operation);
-    std::int64_t carry_out_file(const Request& request);
+    std::int64_t carry_out_file(Operation& operation);
     std::int64_t accept(const Request& request);
     bool is_sending(const Operation& operation) const;
     std::int64_t receive(Operation& operation);
@@ -72,12 +72,17 @@ private:
     std::int64_t map(const Request& request);
     std::int64_t open(const Request& request);
     std::int64_t status_at(const Request& request);
-    std::int64_t read(const Request& request);
+    std::int64_t read(Operation& operation);
+    std::int64_t read_part(Operation& operation, std::size_t octets);
     std::int64_t write(const Request& request);
     std::int64_t lock(const Request& request);
     std::int64_t lock_with(int fd, const InodeRef& inode);
-    std::int64_t list(const Request& request);
+    std::int64_t list(Operation& operation);
+    void list_all(const Request& request, const SimInode& directory);
+    std::int64_t list_part(Operation& operation, const SimInode& directory);
+    void fail_connection(Operation& operation, int error);
     std::int64_t remove(const Request& request);
+    int remove_one(Removal& removal);
     std::size_t part_of(std::size_t octets);
 
     const SimOptions& options_;

@@ -30,7 +30,7 @@ void OctetQueue::clear() {
 }
 
 bool SimConnection::is_receive_ready() const {
-    return !to_server_.is_empty() || reset_ || client_finished_;
+    return !to_server_.is_empty() || reset_ || has_end_arrived();
 }
 
 std::int64_t SimConnection::receive(std::span<char> target) {
@@ -44,11 +44,11 @@ std::int64_t SimConnection::receive(std::span<char> target) {
         return count;
     }
     if (reset_) return -ECONNRESET;
-    return client_finished_ ? 0 : would_block;
+    return has_end_arrived() ? 0 : would_block;
 }
 
 std::size_t SimConnection::send_room() const {
-    if (reset_ || server_finished_ || client_gone_) return SIZE_MAX;
+    if (reset_ || server_finished_ || (client_gone_ && !is_split_)) return SIZE_MAX;
     return window_ - std::min(window_, to_client_.size());
 }
 
@@ -57,7 +57,7 @@ std::int64_t SimConnection::send(std::string_view octets) {
     ASSERT(octets.size() <= send_room());
     if (server_finished_) return -EPIPE;
     if (reset_) return -ECONNRESET;
-    if (client_gone_) {
+    if (client_gone_ && !is_split_) {
         reset_ = true;
     } else {
         deliver(octets);
@@ -69,6 +69,27 @@ void SimConnection::close_by_server() {
     const bool is_all_read = to_server_.is_empty() && outbox_.is_empty();
     server_closed_ = true;
     if (!is_all_read) reset(true);
+}
+
+bool SimConnection::has_end_arrived() const {
+    return client_finished_ && outbox_.is_empty() && !is_split_;
+}
+
+void SimConnection::reset_by_client() {
+    if (is_split_) {
+        resets_once_whole_ = true;
+    } else {
+        reset(false);
+    }
+}
+
+void SimConnection::set_split(bool split) {
+    is_split_ = split;
+    if (split) return;
+    if (resets_once_whole_) return reset(false);
+    pump();
+    set_client_reads(client_reads_);
+    if (client_gone_ && !to_client_.is_empty()) reset(false);
 }
 
 void SimConnection::reset(bool lose_arrived) {
@@ -89,28 +110,48 @@ void SimConnection::send_by_client(std::string_view octets) {
 void SimConnection::close_by_client() {
     client_finished_ = true;
     client_gone_ = true;
-    if (!to_client_.is_empty()) reset(false);
+    if (!to_client_.is_empty() && !is_split_) reset(false);
 }
 
 void SimConnection::set_client_reads(bool reads) {
     client_reads_ = reads;
-    if (reads) deliver(to_client_.take(to_client_.size()));
+    if (reads && !is_split_) deliver(to_client_.take(to_client_.size()));
 }
 
 bool SimConnection::has_server_ended() const {
+    if (is_split_) return false;
     return reset_ || (to_client_.is_empty() && (server_finished_ || server_closed_));
 }
 
 // From the client's kernel into the window.
 void SimConnection::pump() {
+    if (is_split_) return;
     const std::size_t room = window_ - std::min(window_, to_server_.size());
-    to_server_.put(outbox_.take(std::min(room, outbox_.size())));
+    const std::size_t moved = passing(std::min(room, outbox_.size()));
+    to_server_.put(outbox_.take(moved));
+    passed(moved);
 }
 
 void SimConnection::deliver(std::string_view octets) {
-    if (!client_reads_) return to_client_.put(octets);
-    if (sink_) return sink_(octets);
-    received_.append(octets);
+    if (!client_reads_ || is_split_) return to_client_.put(octets);
+    const std::size_t moved = passing(octets.size());
+    if (sink_) {
+        sink_(octets.substr(0, moved));
+    } else {
+        received_.append(octets, 0, moved);
+    }
+    passed(moved);
+}
+
+/// Of `octets` those that pass before the connection is reset.
+std::size_t SimConnection::passing(std::size_t octets) const {
+    return static_cast<std::size_t>(std::min<std::uint64_t>(octets, octets_left_));
+}
+
+void SimConnection::passed(std::size_t octets) {
+    if (octets_left_ == UINT64_MAX) return;
+    octets_left_ -= octets;
+    if (octets_left_ == 0) reset(false);
 }
 
 }  // namespace restante::sim

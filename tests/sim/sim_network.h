@@ -61,6 +61,11 @@ public:
     // The client's end: see Client.
     void send_by_client(std::string_view octets);
     void finish_by_client() { client_finished_ = true; }
+    void reset_by_client();
+    void set_split(bool split);
+    /// A router on the way ends it once so many more octets have passed, either way.
+    void reset_after(std::uint64_t octets) { octets_left_ = octets; }
+    bool is_split() const { return is_split_; }
     void close_by_client();
     void set_client_reads(bool reads);
     void set_sink(std::function<void(std::string_view)> sink) { sink_ = std::move(sink); }
@@ -71,6 +76,9 @@ public:
 
 private:
     void pump();
+    bool has_end_arrived() const;
+    std::size_t passing(std::size_t octets) const;
+    void passed(std::size_t octets);
     void deliver(std::string_view octets);
 
     const std::size_t window_;
@@ -85,6 +93,9 @@ private:
     bool server_finished_ = false;
     bool server_closed_ = false;
     bool reset_ = false;
+    bool is_split_ = false;
+    bool resets_once_whole_ = false;  // the client's reset is on its way
+    std::uint64_t octets_left_ = UINT64_MAX;
 };
 
 /// Connections wait here until they are accepted, in order.
@@ -113,7 +124,12 @@ public:
     void finish() { connection_->finish_by_client(); }
     /// Neither sends nor reads any more; what it sent still arrives.
     void close() { connection_->close_by_client(); }
-    void reset() { connection_->reset(false); }
+    void reset() { connection_->reset_by_client(); }
+    /// Nothing passes between the two ends, neither octets nor an end, until it is healed.
+    void split() { connection_->set_split(true); }
+    void heal() { connection_->set_split(false); }
+    /// See SimConnection::reset_after().
+    void reset_after(std::uint64_t octets) { connection_->reset_after(octets); }
     void stop_reading() { connection_->set_client_reads(false); }
     void resume_reading() { connection_->set_client_reads(true); }
 

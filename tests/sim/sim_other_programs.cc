@@ -68,6 +68,7 @@ void SimFileSystem::add_name(std::string_view path, std::string_view new_path) {
 void SimFileSystem::rename(std::string_view source, std::string_view target) {
     const InodeRef inode = must_find(source);
     inode->changed = clock_.file_time();
+    if (habits_.lazy_renames) lazy_renames_.push_back({place(source), place(target), inode});
     set_entry(place(source), nullptr);
     set_entry(place(target), inode);
 }

@@ -42,7 +42,7 @@ SimRing::SimRing(const SimOptions& options)
     : options_(options),
       random_(options.seed),
       faults_(options_, random_),
-      files_(clock_, options.reuse_inodes),
+      files_(clock_, {options.reuse_inodes, options.lazy_renames}),
       kernel_(options_, random_, faults_, files_) {}
 
 SimRing::~SimRing() { ASSERT(in_flight_.empty()); }
@@ -71,7 +71,10 @@ bool SimRing::attempt(Operation& operation) {
     if (has_crashed() || options_.inline_answers == InlineAnswers::never) return false;
     if (!may_answer_inline(operation)) return false;
     if (options_.inline_answers == InlineAnswers::by_seed && random_.coin()) return false;
-    std::int64_t result = SimKernel::would_block;
+    std::int64_t result = kernel_.carry_out(operation);
+    // What is in memory of a file is not all of it: the ring reads on.
+    if (result == SimKernel::would_block && operation.request.kind == Request::Kind::read)
+        return false;
     while (result == SimKernel::would_block) result = kernel_.carry_out(operation);
     operation.result = result;
     record(operation, ++numbers_given_);
@@ -82,7 +85,19 @@ void SimRing::submit(Operation& operation) {
     ASSERT(!operation.in_flight);
     ASSERT(operation.on_complete != nullptr);
     operation.in_flight = true;
-    in_flight_.push_back({&operation, ++numbers_given_, false});
+    in_flight_.push_back({&operation, ++numbers_given_, false, earliest_end()});
+}
+
+Instant SimRing::earliest_end() {
+    if (!random_.chance(options_.late_probability)) return now();
+    return now() + Duration(static_cast<Duration::rep>(
+                       random_.below(static_cast<std::uint64_t>(options_.late_max.count()))));
+}
+
+void SimRing::calm() {
+    options_.reset_probability = options_.file_error_probability = 0;
+    options_.any_errno_probability = options_.queue_full_probability = 0;
+    options_.late_probability = options_.short_file_probability = 0;
 }
 
 void SimRing::cancel(Operation& operation) {
@@ -196,6 +211,7 @@ bool SimRing::is_expired(const Operation& operation) const {
 
 bool SimRing::is_ready(const Entry& entry) const {
     const Operation& operation = *entry.operation;
+    if (now() < entry.earliest) return false;
     if (entry.cancelled && can_end_early(operation.request.kind)) return true;
     return is_expired(operation) || kernel_.is_ready(operation);
 }
@@ -204,9 +220,19 @@ Instant SimRing::next_deadline() const {
     Instant next = never;
     for (const Entry& entry : in_flight_) {
         const Request& request = entry.operation->request;
-        if (can_end_early(request.kind)) next = std::min(next, request.deadline);
+        Instant end = never;
+        if (can_end_early(request.kind)) end = request.deadline;
+        if (now() < entry.earliest) end = entry.earliest;
+        next = std::min(next, end);
     }
     return next;
+}
+
+std::string SimRing::describe_in_flight() const {
+    std::string text;
+    for (const Entry& entry : in_flight_)
+        text += std::to_string(static_cast<int>(entry.operation->request.kind)) + ' ';
+    return text;
 }
 
 bool SimRing::is_idle() const {

@@ -73,6 +73,8 @@ public:
 
     // Misfortunes, besides those of SimOptions and SimFileSystem.
     void plan_fault(const SimFaults::Plan& plan) { faults_.plan(plan); }
+    /// From now on nothing goes wrong by dice, and nothing is late.
+    void calm();
     /// Power is lost just after the n-th change to the disk from now (n >= 1; each Removal, each
     /// sync and each replace_file counts): nothing completes from then on.
     void crash_after(std::uint64_t changes) { files_.lose_power_after(changes); }
@@ -97,6 +99,8 @@ public:
     /// Nothing is ready and no deadline is ahead.
     bool is_idle() const;
     std::size_t operations_in_flight() const { return in_flight_.size(); }
+    /// Their kinds, as numbers: "0 12 ".
+    std::string describe_in_flight() const;
     std::size_t open_descriptor_count() const { return kernel_.open_descriptors(); }
     /// Answered so far.
     std::uint64_t operations_of(Request::Kind kind) const {
@@ -110,9 +114,11 @@ private:
         Operation* operation;
         std::uint64_t number;
         bool cancelled;
+        Instant earliest;  ///< it does not complete before
     };
 
     Entry* find(const Operation& operation);
+    Instant earliest_end();
     bool is_expired(const Operation& operation) const;
     bool is_ready(const Entry& entry) const;
     bool may_answer_inline(const Operation& operation) const;
@@ -123,7 +129,7 @@ private:
     void record(const Operation& operation, std::uint64_t number);
     Instant next_deadline() const;
 
-    const SimOptions options_;
+    SimOptions options_;
     SimRandom random_;
     SimClock clock_;
     SimFaults faults_;

@@ -3,6 +3,7 @@
 #include <md5.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "maildir/maildir_name.h"
 #include "maildir/scan.h"
@@ -32,6 +33,19 @@ Config config_of(const WorldSettings& settings) {
     ASSERT(config.has_value());
     return *config;
 }
+
+/// What hashing would be, for a helper.
+class Comparison final : public Work {
+public:
+    Comparison(std::string_view given, std::string_view known) : given_(given), known_(known) {}
+    void run() override { is_same_ = given_ == known_; }
+    bool is_same() const { return is_same_; }
+
+private:
+    const std::string_view given_;
+    const std::string_view known_;
+    bool is_same_ = false;
+};
 
 }  // namespace
 
@@ -64,7 +78,11 @@ Task<Result<Verdict>> SimVerifier::verify(Proof proof, LoginOrigin) {
     if (const auto* apop = std::get_if<ApopProof>(&proof)) {
         is_right = apop->digest == md5_hex(std::string(apop->timestamp) + secret);
     } else if (const auto* password = std::get_if<PasswordProof>(&proof)) {
-        is_right = password->password == secret;
+        Comparison comparison(password->password, secret);
+        const std::int64_t done =
+            co_await perform(ring_, Request::offload(HelperKind::hashing, comparison));
+        if (done < 0) co_return std::unexpected(error_of_errno(ENOBUFS, "compare passwords"));
+        is_right = comparison.is_same();
     } else {
         is_right = std::holds_alternative<ExternalProof>(proof);
     }
@@ -77,70 +95,109 @@ Task<Result<Verdict>> SimVerifier::verify(Proof proof, LoginOrigin) {
 }
 
 World::World(const SimOptions& options, const WorldSettings& settings,
-             const VerifierMaker& make_verifier)
-    : ring_(options),
+             const VerifierMaker& make_verifier, Seams seams)
+    : seams_(std::move(seams)),
+      ring_(options),
+      own_ring_(seams_.ring ? seams_.ring(ring_) : nullptr),
+      server_ring_(own_ring_ ? own_ring_.get() : &ring_),
       config_(config_of(settings)),
-      verifier_(ring_),
+      verifier_(*server_ring_),
       policy_(session_policy(config_)),
       throttle_(throttle_settings(config_)),
       own_verifier_(make_verifier ? make_verifier(ring_, throttle_) : nullptr),
-      login_(LoginSources{own_verifier_ ? *own_verifier_ : verifier_, user_name_rules(config_)}),
+      seam_verifier_(seams_.verifier ? seams_.verifier(*this, users()) : nullptr),
+      login_(LoginSources{seam_verifier_ ? *seam_verifier_ : users(), user_name_rules(config_)}),
       store_options_(store_options(config_).value()) {
     files().make_directory(mail_root);
     start_server();
 }
 
+Verifier& World::users() { return own_verifier_ ? *own_verifier_ : verifier_; }
+
 World::~World() {
     if (ring_.has_crashed()) restart_after_power_cut();
     stop_server();
     ASSERT(ring_.operations_in_flight() == 0);
-    ASSERT(ring_.open_descriptor_count() == 1);  // the log's
-    ASSERT(buffers_->lent() == 0);
+    ASSERT(ring_.open_descriptor_count() == branches_.size());  // the logs'
+    ASSERT(buffers_lent() == 0);
 }
 
 void World::start_server() {
-    log_sink_ = ring_.open_sink();
-    listener_ = ring_.listen("192.0.2.25:110");
-    buffers_ = std::make_unique<BufferPool>();
-    log_ = std::make_unique<ReactorLog>(ring_, log_sink_, config_.log.level, config_.log.ident);
-    store_ = std::make_unique<MaildirStore>(ring_, *log_, *buffers_, store_options_);
-    delivery_ = make_delivery(config_.delivery, ring_, *buffers_);
+    branches_.clear();
+    for (std::size_t i = 0; i < seams_.reactors; ++i) branches_.push_back(make_branch());
+    for (const auto& branch : branches_) branch->reactor->start();
+}
+
+std::unique_ptr<World::Branch> World::make_branch() {
+    auto made = std::make_unique<Branch>();
+    Branch& branch = *made;
+    Ring& ring = *server_ring_;
+    branch.log_sink = ring_.open_sink();
+    branch.listener = ring_.listen("192.0.2.25:110");
+    branch.buffers = std::make_unique<BufferPool>();
+    branch.log =
+        std::make_unique<ReactorLog>(ring, branch.log_sink, config_.log.level, config_.log.ident);
+    branch.store =
+        std::make_unique<MaildirStore>(ring, *branch.log, *branch.buffers, store_options_);
+    if (seams_.store) branch.store = seams_.store(*this, std::move(branch.store));
+    branch.delivery = make_delivery(config_.delivery, ring, *branch.buffers);
+    if (seams_.delivery) branch.delivery = seams_.delivery(*this, std::move(branch.delivery));
     std::vector<ListeningSocket> listeners;
-    listeners.push_back({Handle(ring_, listener_), TlsMode::none});
-    const SessionService service{ring_, login_,  *store_, *delivery_, *buffers_,
-                                 *log_, policy_, nullptr, throttle_,  user_sessions_};
-    reactor_ = std::make_unique<Reactor>(
-        service, *log_, address_connections_, std::move(listeners),
+    listeners.push_back({Handle(ring, branch.listener), TlsMode::none});
+    const SessionService service{
+        ring,        login_,  *branch.store, *branch.delivery, *branch.buffers,
+        *branch.log, policy_, nullptr,       throttle_,        user_sessions_};
+    branch.reactor = std::make_unique<Reactor>(
+        service, *branch.log, address_connections_, std::move(listeners),
         ReactorLimits{config_.limits.connections, config_.limits.connections_per_ip,
                       config_.limits.drain_timeout});
-    reactor_->start();
+    return made;
+}
+
+bool World::is_finished() const {
+    return std::ranges::all_of(branches_,
+                               [](const auto& branch) { return branch->reactor->is_finished(); });
+}
+
+void World::after_turn() {
+    for (const auto& branch : branches_) branch->reactor->after_turn();
+}
+
+std::size_t World::buffers_lent() const {
+    std::size_t lent = 0;
+    for (const auto& branch : branches_) lent += branch->buffers->lent();
+    return lent;
+}
+
+const std::string& World::log() {
+    if (branches_.size() == 1) return ring_.written(branches_.front()->log_sink);
+    log_.clear();
+    for (const auto& branch : branches_) log_ += ring_.written(branch->log_sink);
+    return log_;
 }
 
 void World::stop_server() {
-    reactor_->stop();
-    for (std::size_t i = 0; i < SimRing::turns_max && !reactor_->is_finished(); ++i) {
-        reactor_->after_turn();
+    for (const auto& branch : branches_) branch->reactor->stop();
+    for (std::size_t i = 0; i < SimRing::turns_max && !is_finished(); ++i) {
+        after_turn();
         ring_.turn();
     }
-    ASSERT(reactor_->is_finished());
-    reactor_.reset();
+    ASSERT(is_finished());
+    for (const auto& branch : branches_) branch->reactor.reset();
 }
 
 void World::restart_after_power_cut() {
     ASSERT(ring_.drain_after_crash());
-    reactor_.reset();
-    store_.reset();
-    log_.reset();
+    for (const auto& branch : branches_) branch->reactor.reset();
+    for (const auto& branch : branches_) branch->store.reset();
     ring_.restart();
     start_server();
 }
 
 void World::restart() {
     stop_server();
-    ASSERT(buffers_->lent() == 0);
-    store_.reset();
-    log_.reset();
-    ring_.close(log_sink_);
+    ASSERT(buffers_lent() == 0);
+    for (const auto& branch : branches_) ring_.close(branch->log_sink);
     start_server();
 }
 
@@ -162,11 +219,14 @@ std::vector<std::string> World::messages(std::string_view user) {
     return names;
 }
 
-Client World::connect(std::string_view peer) { return ring_.connect(listener_, peer); }
+Client World::connect(std::string_view peer) {
+    const Branch& branch = *branches_[connections_made_++ % branches_.size()];
+    return ring_.connect(branch.listener, peer);
+}
 
 void World::settle() {
     ring_.settle();
-    reactor_->after_turn();
+    after_turn();
     ring_.settle();
 }
 
@@ -179,7 +239,7 @@ void World::wait(Duration duration) {
 void World::run_until_replied(Client& client, std::string_view end) {
     ring_.run_until(
         [&client, end] { return client.received().ends_with(end) || client.has_server_closed(); });
-    reactor_->after_turn();
+    after_turn();
 }
 
 }  // namespace restante::sim

@@ -25,7 +25,7 @@ inline constexpr std::string_view mail_root = "/var/vmail";
 /// Lower-case hex of the MD5, for APOP.
 std::string md5_hex(std::string_view octets);
 
-/// Users and their secrets. Its answer takes a turn of the ring.
+/// Users and their secrets. Its answer takes a turn of the ring, and a password a helper.
 class SimVerifier final : public Verifier {
 public:
     explicit SimVerifier(Ring& ring) : ring_(ring) {}
@@ -51,17 +51,32 @@ inline WorldSettings delivered_by(std::string_view strategy) {
     return {{"delivery.strategy", '"' + std::string(strategy) + '"'}};
 }
 
+class World;
+
+/// Where a test comes between a server and what it works with; each may be empty.
+struct Seams {
+    /// Each has a store of its own; they take turns at new connections.
+    std::size_t reactors = 1;
+    std::function<std::unique_ptr<Ring>(SimRing&)> ring;
+    std::function<std::unique_ptr<Store>(World&, std::unique_ptr<Store>)> store;
+    std::function<std::unique_ptr<Delivery>(World&, std::unique_ptr<Delivery>)> delivery;
+    std::function<std::unique_ptr<Verifier>(World&, Verifier&)> verifier;
+};
+
 /// A user database of a test's own.
 using VerifierMaker = std::function<std::unique_ptr<Verifier>(SimRing&, Throttle&)>;
 
 class World {
 public:
     explicit World(const SimOptions& options, const WorldSettings& settings = {},
-                   const VerifierMaker& make_verifier = nullptr);
+                   const VerifierMaker& make_verifier = nullptr, Seams seams = {});
     /// Stops the server, lets it end, and asserts that no operation and no descriptor is left.
     ~World();
 
     SimRing& ring() { return ring_; }
+    /// What the server takes for its ring.
+    Ring& servers_ring() { return *server_ring_; }
+    BufferPool& buffers() { return *branches_.front()->buffers; }
     SimFileSystem& files() { return ring_.files(); }
     void add_user(std::string_view user, std::string_view password) {
         verifier_.add(user, password);
@@ -82,7 +97,7 @@ public:
     /// Until `client` has received `text` at the end, or was closed.
     void run_until_replied(Client& client, std::string_view end);
     /// What the server has logged.
-    const std::string& log() { return ring_.written(log_sink_); }
+    const std::string& log();
 
     /// The power fails and returns (or SimRing::kill() was called): a new server on what the disk
     /// kept.
@@ -90,29 +105,48 @@ public:
     /// The server ends as it should, and starts again.
     void restart();
     /// Lent now.
-    std::size_t buffers_lent() const { return buffers_->lent(); }
+    std::size_t buffers_lent() const;
+    /// In flight while no session is: the acceptance of each reactor's next one.
+    std::size_t idle_operations() const { return seams_.reactors; }
+    /// Likewise open: the listeners', and the logs'.
+    std::size_t idle_descriptors() const { return 2 * seams_.reactors; }
 
 private:
+    /// What each reactor has for itself.
+    struct Branch {
+        int log_sink = -1;
+        int listener = -1;
+        std::unique_ptr<BufferPool> buffers;
+        std::unique_ptr<ReactorLog> log;
+        std::unique_ptr<Store> store;
+        std::unique_ptr<Delivery> delivery;
+        std::unique_ptr<Reactor> reactor;
+    };
+
     void start_server();
+    std::unique_ptr<Branch> make_branch();
+    void after_turn();
+    bool is_finished() const;
+    Verifier& users();
     void stop_server();
 
+    const Seams seams_;
     SimRing ring_;
+    const std::unique_ptr<Ring> own_ring_;  // in front of ring_
+    Ring* const server_ring_;
     Config config_;
     SimVerifier verifier_;
     SessionPolicy policy_;
     Throttle throttle_;
     Tally user_sessions_;
     Tally address_connections_;
-    std::unique_ptr<Verifier> own_verifier_;  // instead of verifier_
+    std::unique_ptr<Verifier> own_verifier_;   // instead of verifier_
+    std::unique_ptr<Verifier> seam_verifier_;  // in front of it
     LoginVerifier login_;
     StoreOptions store_options_;
-    int log_sink_ = -1;
-    int listener_ = -1;
-    std::unique_ptr<BufferPool> buffers_;
-    std::unique_ptr<ReactorLog> log_;
-    std::unique_ptr<MaildirStore> store_;
-    std::unique_ptr<Delivery> delivery_;
-    std::unique_ptr<Reactor> reactor_;
+    std::vector<std::unique_ptr<Branch>> branches_;
+    std::size_t connections_made_ = 0;
+    std::string log_;  // of all reactors
 };
 
 }  // namespace restante::sim

@@ -120,11 +120,16 @@ class DoctorTest(Examined):
         self.assertEqual(code, 0)
         self.assert_found(found["open files"], "warn", "1024 are .* about 384 sessions", "LimitNOFILE=200256")
 
-    def test_io_uring_refused_fails_with_its_cure(self):
-        code, found = self.doctor(before=lambda: uring_refused_test.refuse(
-            uring_refused_test.IO_URING_SETUP, errno.ENOSYS))
-        self.assertEqual(code, 1)
-        self.assert_found(found["io_uring"], "fail", "Function not implemented", "seccomp")
+    def test_io_uring_refused_is_a_warning_with_its_cure_unless_it_is_asked_for(self):
+        refuse = lambda: uring_refused_test.refuse(uring_refused_test.IO_URING_SETUP, errno.ENOSYS)
+        for backend, code, verdict in (("auto", 0, "warn"), ("uring", 1, "fail")):
+            path = self.world.configuration(runtime={"backend": f'"{backend}"'})
+            ended, found = self.doctor(path, refuse)
+            self.assertEqual(ended, code)
+            self.assert_found(found["io_uring"], verdict, "Function not implemented", "seccomp")
+            self.assertEqual("epoll takes its place" in found["io_uring"][1], backend == "auto")
+        _, found = self.doctor(self.world.configuration(runtime={"backend": '"epoll"'}), refuse)
+        self.assert_found(found["io_uring"], "ok", "not used")
 
     def test_without_landlock_the_confinement_is_a_warning_with_its_cure(self):
         code, found = self.doctor(before=lambda: uring_refused_test.refuse(

@@ -4,6 +4,7 @@ import socket
 import ssl
 
 import harness
+import process_usage
 import tls_test
 
 # At each flight. RESTANTE_HANDSHAKES=25000 for the hundred thousand of the long run.
@@ -58,10 +59,6 @@ class HandshakesTest(harness.SystemTest):
                     incoming.write(raw.recv(65536))
         self.fail("the handshake does not end")
 
-    def anonymous_kb(self):
-        with open(f"/proc/{self.server.process.pid}/status", encoding="utf-8") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("RssAnon"))
-
     def descriptors(self):
         with open(f"/proc/{self.server.process.pid}/status", encoding="utf-8") as file:
             return next(int(line.split()[1]) for line in file if line.startswith("FDSize"))
@@ -70,12 +67,12 @@ class HandshakesTest(harness.SystemTest):
         count = COUNT or (200 if harness.settings.quick else 2000)
         for _ in range(max(count // 4, 100)):
             flight()  # what is allocated once
-        before, size = self.anonymous_kb(), self.descriptors()
+        before, size = process_usage.anonymous_kib(self.server), self.descriptors()
         for _ in range(count):
             flight()
         with self.server.client() as client:  # the others have been accepted before
             client.ask("QUIT")
-        grown = self.anonymous_kb() - before
+        grown = process_usage.anonymous_kib(self.server) - before
         print(f"    {count} handshakes given up: {grown} kB more")
         if not harness.is_sanitized():
             self.assertLess(grown, GROWTH_KB_MAX)

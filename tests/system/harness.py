@@ -26,8 +26,8 @@ SECONDS_TO_ANSWER = 20
 CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 
 # Set by run.py. `binary` is a copy that `nobody` may execute; `build` is the folder it comes from,
-# with the other programs; `quick` leaves out what is slow.
-settings = types.SimpleNamespace(binary=None, build=None, quick=False)
+# with the other programs; `quick` leaves out what is slow; `backend` is of servers that do not name theirs.
+settings = types.SimpleNamespace(binary=None, build=None, quick=False, backend="auto")
 
 
 def is_root():
@@ -326,7 +326,7 @@ class World:
             "auth": {"allow_cleartext": "true"},
             "auth.backend.local": {"type": '"passwd-file"', "path": '"users"'},
             "limits": {"drain_timeout": '"5s"'},
-            "runtime": {"reactors": "2"},
+            "runtime": {"reactors": "2", "backend": f'"{settings.backend}"'},
         }
         for name, keys in sections.items():
             tables.setdefault(name, {}).update(keys)

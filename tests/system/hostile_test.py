@@ -4,15 +4,11 @@ import socket
 import struct
 
 import harness
+import process_usage
 
 MESSAGE = b"Subject: one\r\n\r\nhello\r\n"
 MEBIBYTE = 1 << 20
 RSS_KIB_MAX = 64 * 1024
-
-
-def resident_kib(server):
-    with open(f"/proc/{server.process.pid}/status", encoding="utf-8") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
 
 
 class GarbageTest(harness.SystemTest):
@@ -132,38 +128,7 @@ class GarbageTest(harness.SystemTest):
 
 
 class LargeTest(harness.SystemTest):
-    """Gigabytes pass through bounded memory."""
-
-    def test_a_message_of_a_gibibyte(self):
-        mebibytes = 64 if harness.settings.quick else 1024
-        head, tail = b"Subject: large\r\n\r\n", b"\nthe end\n"
-        path = self.world.deliver(head)
-        with open(path, "r+b") as file:  # sparse: NUL octets
-            file.seek(mebibytes * MEBIBYTE)
-            file.write(tail)
-        octets = mebibytes * MEBIBYTE + len(tail) + 2  # two bare LF
-        server = self.world.serve()
-        client = server.client(timeout=120)
-        self.assert_starts(client.log_in(), "+OK")
-        self.assertEqual(client.ask("STAT"), f"+OK 1 {octets}")
-        self.assert_starts(client.ask("RETR 1"), "+OK")
-        received, most_kib, last = 0, 0, b""
-        client_file = client.file
-        while received < octets + 3:
-            piece = client_file.read1(MEBIBYTE)
-            self.assertNotEqual(piece, b"", f"closed after {received} of {octets}")
-            if received == 0:
-                self.assertEqual(piece[:len(head)], head[:len(piece)])
-            received += len(piece)
-            last = (last + piece)[-64:]
-            if received % (16 * MEBIBYTE) < len(piece):
-                most_kib = max(most_kib, resident_kib(server))
-        self.assertEqual(received, octets + 3)
-        self.assertTrue(last.endswith(b"\0\r\nthe end\r\n.\r\n"), last)
-        if not harness.is_sanitized():
-            self.assertLess(most_kib, RSS_KIB_MAX)
-        self.assert_starts(client.ask("QUIT"), "+OK")
-        server.stop()
+    """Long lines pass through bounded memory. (Long messages: giants_test.)"""
 
     def test_a_line_of_megabytes_and_a_client_that_does_not_read(self):
         message = b"Subject: long\r\n\r\n" + b"." * (8 * MEBIBYTE) + b"\r\n"
@@ -175,7 +140,7 @@ class LargeTest(harness.SystemTest):
         with harness.Client(server.port) as other:
             self.assert_starts(other.ask("CAPA"), "+OK")
         if not harness.is_sanitized():
-            self.assertLess(resident_kib(server), RSS_KIB_MAX)
+            self.assertLess(process_usage.resident_kib(server), RSS_KIB_MAX)
         self.assert_starts(client.line(), "+OK")
         self.assert_same_octets(client.body(), message, "message 1")
         client.close()

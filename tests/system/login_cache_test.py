@@ -5,6 +5,7 @@ import resource
 import time
 
 import harness
+from process_usage import cpu_seconds
 
 # Of harness.PASSWORD: a million rounds, 0.4 s and more.
 SLOW = ("$6$rounds=1000000$saltsaltsaltsalt$Wp1J.vSbKISvMuNRdHFwFWQyPwmm1geDDuzK7FhCTfqlb/4yVtCLTcR919Ng8jh.4RsosskGJtfoEZjorPLZD0")
@@ -13,13 +14,6 @@ OTHER = ("$6$saltsaltsaltsalt$hnc4XlOmfHp22shmAOUYRCABmU3mA3XJ80VyVWyQ0s3cxPl04n
 
 # passwd_look_interval: each reactor looks at the file when it is asked, once in this time.
 LOOK_SECONDS = 0.01
-
-
-def cpu_seconds(server):
-    """Of all threads so far."""
-    with open(f"/proc/{server.process.pid}/stat", encoding="utf-8") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class LoginCacheTest(harness.SystemTest):

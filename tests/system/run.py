@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Runs the system tests: run.py --binary PATH [--quick] [PATTERN]. PATTERN is a part of a test's
-name. One line a test; last line: `N passed, N failed`; `skipped: NAME: REASON` for the others."""
+"""Runs the system tests: run.py --binary PATH [--quick] [--backend NAME] [PATTERN ...]. A PATTERN is a
+part of a test's name. One line a test; last line: `N passed, N failed`; `skipped: NAME: REASON` for the others."""
 import argparse
 import os
 import shutil
@@ -75,13 +75,16 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--binary", required=True)
     arguments.add_argument("--quick", action="store_true", help="leave out what is slow")
-    arguments.add_argument("pattern", nargs="?", default="")
+    arguments.add_argument("--backend", default="auto", choices=("auto", "uring", "epoll"),
+                           help="[runtime] backend of servers that do not name theirs")
+    arguments.add_argument("patterns", nargs="*", default=[""], metavar="pattern")
     chosen = arguments.parse_args()
     harness.settings.build = os.path.dirname(os.path.abspath(chosen.binary))
     folder, harness.settings.binary = install_binary(chosen.binary)
     harness.settings.quick = chosen.quick
+    harness.settings.backend = chosen.backend
     found = unittest.defaultTestLoader.discover(harness.HERE, pattern="*_test.py")
-    tests = [test for test in tests_of(found) if chosen.pattern in test.id()]
+    tests = [test for test in tests_of(found) if any(each in test.id() for each in chosen.patterns)]
     report = Report()
     try:
         unittest.TestSuite(tests).run(report)

@@ -1,14 +1,15 @@
-"""A machine that refuses io_uring, as containers often do: a sentence, not a crash."""
+"""A machine that refuses io_uring, as containers often do: epoll takes its place, and the log says why."""
 import ctypes
 import errno
+import os
 import platform
+import shutil
 import struct
-import subprocess
 import unittest
 
 import harness
 
-IO_URING_SETUP = 425
+IO_URING_SETUP, IO_URING_ENTER, IO_URING_REGISTER = 425, 426, 427
 PR_SET_NO_NEW_PRIVS = 38
 PR_SET_SECCOMP = 22
 SECCOMP_MODE_FILTER = 2
@@ -32,20 +33,73 @@ def refuse(call, error):
         raise OSError(ctypes.get_errno(), "prctl")
 
 
-@unittest.skipUnless(platform.machine() in ("x86_64", "aarch64"), "knows the call's number there")
-class RefusedTest(unittest.TestCase):
-    def check(self, error, cause, cure):
-        done = subprocess.run(
-            [harness.settings.binary, "demo", "--port", str(harness.free_port()),
-             "--tls-port", str(harness.free_port())], timeout=20,
-            text=True, capture_output=True, check=False, preexec_fn=lambda: refuse(IO_URING_SETUP, error))
-        self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertIn("io_uring is not available: " + cause, done.stderr)
-        self.assertIn(cure, done.stderr)
-        self.assertNotIn("curl", done.stdout)
+@unittest.skipUnless(platform.machine() in ("x86_64", "aarch64"), "knows the calls' numbers there")
+class RefusedTest(harness.SystemTest):
+    def start(self, backend, before=None):
+        path = self.world.configuration(runtime={"backend": f'"{backend}"'})
+        return harness.Server(self, ["serve", "--config", path], self.world.port, folder=self.world.root,
+                              before=before)
 
-    def test_a_filter_that_says_eperm_is_named_with_its_cure(self):
-        self.check(errno.EPERM, "Operation not permitted", "io_uring_setup")
+    def check_on_epoll(self, call, error, cause, cure):
+        """One line, with the cause and the cure; and mail."""
+        message = b"Subject: x\r\n\r\nhello\r\n"
+        self.world.deliver(message)
+        server = self.start("auto", lambda: refuse(call, error)).wait_until_ready()
+        client = server.logged_in()
+        self.assertEqual(client.retrieve(1), message)
+        self.assert_starts(client.ask("QUIT"), "+OK")
+        server.stop()
+        lines = [line for line in server.log().splitlines() if "io_uring" in line]
+        self.assertEqual(len(lines), 1, server.log())
+        self.assertIn(f"warning: epoll takes io_uring's place: io_uring is not available: {cause}; ", lines[0])
+        self.assertIn(cure, lines[0])
+
+    def test_a_filter_that_says_eperm_leaves_epoll(self):
+        self.check_on_epoll(IO_URING_SETUP, errno.EPERM, "Operation not permitted", "kernel.io_uring_disabled=0")
 
     def test_one_that_says_enosys_too(self):
-        self.check(errno.ENOSYS, "Function not implemented", "seccomp")
+        self.check_on_epoll(IO_URING_SETUP, errno.ENOSYS, "Function not implemented", "seccomp")
+
+    def test_so_does_a_limit_of_memory(self):
+        self.check_on_epoll(IO_URING_SETUP, errno.ENOMEM, "Cannot allocate memory", "LimitMEMLOCK")
+
+    def test_so_does_a_kernel_that_is_too_old(self):
+        self.check_on_epoll(IO_URING_SETUP, errno.EINVAL, "Invalid argument", "Linux 5.15")
+
+    def test_so_does_a_filter_that_lets_rings_be_made_and_not_used(self):
+        for call in (IO_URING_ENTER, IO_URING_REGISTER):
+            with self.subTest(call=call):
+                shutil.rmtree(self.world.maildrop())
+                self.check_on_epoll(call, errno.EPERM, "Operation not permitted", "seccomp")
+
+    def test_where_io_uring_is_asked_for_it_is_a_sentence_and_the_end(self):
+        server = self.start("uring", lambda: refuse(IO_URING_SETUP, errno.EPERM))
+        self.assertEqual(server.wait_for_end(), 1)
+        self.assertRegex(server.log(), r"restante serve: io_uring is not available: Operation not permitted; "
+                         r".*io_uring_setup.*; or set \[runtime\] backend to \"auto\"")
+
+    def test_the_demo_runs_on_epoll_too(self):
+        port = harness.free_port()
+        command = [harness.settings.binary, "demo", "--port", str(port), "--tls-port", str(harness.free_port())]
+        server = harness.Server(self, [], port, folder=self.world.root, command=command,
+                                before=lambda: refuse(IO_URING_SETUP, errno.ENOSYS)).wait_until_ready()
+        self.assertIn("curl", server.output())
+        self.assertEqual(server.log().count("io_uring is not available"), 1)
+
+    def test_each_backend_is_the_one_that_was_asked_for(self):
+        for backend, opened in (("auto", "io_uring"), ("uring", "io_uring"), ("epoll", "eventpoll")):
+            with self.subTest(backend=backend):
+                server = self.start(backend).wait_until_ready()
+                found = rings_of(server.process.pid)
+                server.stop()
+                if backend == "auto" and found == {"eventpoll"}:
+                    self.skipTest("this machine refuses io_uring")
+                self.assertEqual(found, {opened})
+                self.assertNotIn("io_uring", server.log())
+
+
+def rings_of(process):
+    """Kinds of descriptors that a reactor of this process waits with."""
+    folder = f"/proc/{process}/fd"
+    targets = [os.readlink(os.path.join(folder, each)) for each in os.listdir(folder)]
+    return {kind for kind in ("io_uring", "eventpoll") for target in targets if target == f"anon_inode:[{kind}]"}

@@ -286,8 +286,31 @@ class RowsTest(unittest.TestCase):
         cold = [workload for workload in workloads.all_workloads() if workload.cold_passwords]
         self.assertEqual([workload.name for workload in cold], ["login-storm"])
         restante = peers.Restante("build")
-        self.assertIn('cache_ttl = "0s"', restante.variant(cold[0]))
-        self.assertEqual(restante.variant(workloads.chosen(["poll-20-hashed"])[0]), "")
+        self.assertIn('cache_ttl = "0s"', restante.variant(cold[0])[0])
+        self.assertEqual(restante.variant(workloads.chosen(["poll-20-hashed"])[0])[0], "")
+
+    def test_rows_over_tls_have_a_floor_of_their_own_or_none(self):
+        floors = {workload.name: {floor for floor in workloads.FLOORS if workload.takes(floor)}
+                  for workload in workloads.all_workloads()}
+        self.assertEqual(floors["poll-20-tls"], {workloads.TLS_FLOOR})
+        self.assertEqual(floors["poll-20-tls-resumed"], {workloads.TLS_FLOOR})
+        self.assertEqual(floors["drain-lf-tls"], set())
+        self.assertEqual(floors["poll-20"], {workloads.FLOOR})
+
+    def test_only_who_speaks_tls_is_spoken_to_over_tls(self):
+        full, resumed = workloads.chosen(["poll-20-tls", "poll-20-tls-resumed"])
+        self.assertEqual(load.tls_arguments(peers.Restante("build").handshake(full)), ["--tls", "implicit"])
+        self.assertEqual(load.tls_arguments(peers.Dovecot("tuned").handshake(resumed)),
+                         ["--tls", "implicit", "--tls-resumed", "1"])
+        self.assertEqual(load.tls_arguments(peers.TlsFloor("build").handshake(full)), [])
+        self.assertEqual(load.tls_arguments(peers.Restante("build").handshake(workloads.chosen(["poll-20"])[0])), [])
+
+    def test_the_floor_over_tls_is_charged_a_handshake_a_session(self):
+        peer = types.SimpleNamespace(added_cpu_us=lambda *_: 400)
+        bench = measure.Bench({"openssl": types.SimpleNamespace(peer=peer, place=None)}, None, measure.SHORTEST,
+                              lambda _: None)
+        charged = bench._charged("openssl", None, slice_of("openssl", 100))
+        self.assertAlmostEqual(charged.cpu_us_per("session"), 500)
 
     def test_a_run_that_the_generator_fell_behind_in_is_taken_again(self):
         class Generator:
@@ -300,8 +323,9 @@ class RowsTest(unittest.TestCase):
                 return slice_of("restante", 30)
 
         generator = Generator()
+        peer = types.SimpleNamespace(added_cpu_us=lambda *_: 0)
         server = types.SimpleNamespace(running=None, prepare=lambda _: None, visit=lambda _: None,
-                                       refill=lambda *_: None)
+                                       refill=lambda *_: None, peer=peer, place=None)
         bench = measure.Bench({"restante": server}, generator, measure.SHORTEST, lambda _: None)
         outcome = bench.run(workloads.chosen(["poll-20"]))[0]
         self.assertEqual((outcome.failures, len(outcome.rounds["restante"][0])), ({}, 2))
@@ -377,7 +401,8 @@ def send_in_pieces(connection, pieces):
 
 class ConfigurationTest(unittest.TestCase):
     def test_every_place_in_dovecots_configurations_is_filled(self):
-        names = ("FOLDER", "PORT", "MAIL", "USERS", "USER", "GROUP", "CORES")
+        names = ("FOLDER", "PORT", "MAIL", "USERS", "USER", "GROUP", "CORES", "TLS", "TLSPORT", "CERTIFICATE",
+                 "KEY")
         for kind in ("default", "tuned"):
             with open(peers.Dovecot(kind).template, encoding="utf-8") as file:
                 filled = peers.filled(file.read(), dict.fromkeys(names, "1"))
@@ -466,7 +491,7 @@ class ResultTest(unittest.TestCase):
         self.assertRegex(text, r"poll-20 +3 +1\.55 \[1\.55-1\.55\] +10\.0 \[10\.0-10\.0\]")
         self.assertIn("poll-20: dovecot-default is missing: it <broke>", text)
         self.assertIn("skipped: cyrus: not installed", text)
-        self.assertIn("There are no TLS rows", text)
+        self.assertIn("Rows with tls in their names are over TLS 1.3", text)
 
     def test_the_page_draws_plots_and_fetches_nothing(self):
         text = page.render(self.data)
@@ -496,7 +521,7 @@ class WholeTest(unittest.TestCase):
 
     def setUp(self):
         build = harness.settings.build
-        missing = [name for name in ("pop3load", "pop3null") if not os.path.exists(os.path.join(build, name))]
+        missing = [name for name in ("pop3load", "pop3null", "handshake_cost") if not os.path.exists(os.path.join(build, name))]
         if missing:
             self.skipTest(f"{', '.join(missing)} not in {build}")
         try:
@@ -508,15 +533,17 @@ class WholeTest(unittest.TestCase):
     def test_the_shortest_run_gives_table_json_and_page(self):
         with tempfile.TemporaryDirectory() as folder:
             done = run_versus("--shortest", "--build", harness.settings.build, "--output", folder,
-                              "--peers", "restante,pop3null", "--only",
-                              "poll-20,drain-crlf,specmail2001,idle-out,poll-p99-same,login-storm")
+                              "--peers", "restante,pop3null,openssl", "--only",
+                              "poll-20,drain-crlf,specmail2001,idle-out,poll-p99-same,login-storm,"
+                              "poll-20-tls-resumed")
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             self.assertEqual(sorted(os.listdir(folder)), ["versus.html", "versus.json"])
             with open(os.path.join(folder, "versus.json"), encoding="utf-8") as file:
                 data = json.load(file)
         for each in data["workloads"]:
             self.assertEqual(each["failures"], {})
-            for server in ("restante", "pop3null"):
+            floor = "openssl" if each["name"] == "poll-20-tls-resumed" else "pop3null"
+            for server in ("restante", floor):
                 self.assertEqual(len(each["servers"][server]["slices"][0]), 2, each)
             self.assertGreater(each["servers"]["restante"]["median"], 0)
         rates = {server["rate"] for each in data["workloads"] if each["name"] == "poll-p99-same"

@@ -151,7 +151,9 @@ TEST_CASE("passwd-file: what makes a line broken") {
     CHECK(fault_of_line("a:{PLAIN}x::::::userdb_mail=maildir:/v/%u") ==
           "userdb_mail has a %-variable");
     CHECK(fault_of_line("a:{PLAIN}x::::::userdb_mail=maildir:~/x") ==
-          "userdb_mail is relative to a home that is not given");
+          "userdb_mail is relative to a home that is no absolute path");
+    CHECK(fault_of_line("a:{PLAIN}x::::h::userdb_mail=maildir:~/x") ==
+          "userdb_mail is relative to a home that is no absolute path");
     CHECK(fault_of_line("a:{PLAIN}x\0y"s) == "NUL in the line");
     const std::string longest = "a:{PLAIN}x:::" + std::string(passwd_line_octets_max - 13, 'g');
     CHECK(longest.size() == passwd_line_octets_max);

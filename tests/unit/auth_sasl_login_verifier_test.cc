@@ -59,7 +59,8 @@ private:
 
 class KnownTokens final : public TokenVerifier {
 public:
-    Task<Result<TokenUser>> user_of(std::string_view token) override {
+    Task<Result<TokenUser>> user_of(TokenQuery query) override {
+        const std::string_view token = query.token;
         if (token == "hangs") co_return std::unexpected(Error{ErrorKind::exhausted, 0, "ask"});
         if (token == "expired") co_return TokenUser(std::unexpect, "the token has expired");
         co_return TokenUser(std::string(token));  // it says whose it is

@@ -114,8 +114,8 @@ public:
         REQUIRE(prepare_introspection(*settings).has_value());
     }
     Result<TokenUser> ask(std::string_view token) {
-        if (!introspection) introspection.emplace(ring, log, settings);
-        Task<Result<TokenUser>> task = introspection->user_of(token);
+        if (!introspection) introspection.emplace(ring, log, throttle, settings);
+        Task<Result<TokenUser>> task = introspection->user_of({token, {}, origin});
         task.start(nullptr, nullptr);
         REQUIRE(task.is_done());
         return task.take();
@@ -123,6 +123,8 @@ public:
 
     InlineRing ring;
     MemoryLog log;
+    Throttle throttle{{}};
+    LoginOrigin origin;
     std::shared_ptr<IntrospectionSettings> settings;
     std::optional<Introspection> introspection;
 };

@@ -76,7 +76,7 @@ TEST_CASE("a connection that has sent nothing costs next to nothing") {
 
 TEST_CASE("an idle connection holds no buffers, only OpenSSL's state") {
     constexpr std::size_t count = 50;
-    constexpr std::size_t octets_max = 16'000;
+    constexpr std::size_t octets_max = 14'100;  // 400 more with the keys that a handshake leaves
     for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
         std::vector<std::unique_ptr<TlsEngine>> engines;
         const std::size_t before = octets_in_use();

@@ -1,0 +1,124 @@
+// Bugs between a server and its kernel.
+#include <cctype>
+#include <map>
+#include <string>
+
+#include "sim/canary.h"
+
+namespace restante::sim {
+namespace {
+
+/// Each bug shows at one of so many chances.
+constexpr std::uint64_t rarity = 16;
+
+class CanaryRing final : public Ring {
+public:
+    CanaryRing(SimRing& ring, Canary canary) : ring_(ring), canary_(canary) {}
+
+    bool attempt(Operation& operation) override {
+        if (is_answered_wrongly(operation)) return true;
+        spoil(operation);
+        if (!ring_.attempt(operation)) return false;
+        spoil_answer(operation);
+        return true;
+    }
+    void submit(Operation& operation) override {
+        const bool is_own = canary_ == Canary::quits_early || canary_ == Canary::flips_octet;
+        if (is_own) {
+            Waiting& waiting = waiting_[&operation];
+            waiting = {this, operation.on_complete, operation.context};
+            operation.on_complete = complete;
+            operation.context = &waiting;
+        }
+        ring_.submit(operation);
+    }
+    void cancel(Operation& operation) override { ring_.cancel(operation); }
+    void close(int fd) override {
+        if (canary_ == Canary::leaks_descriptor && is_due()) return;
+        ring_.close(fd);
+    }
+    void turn() override { ring_.turn(); }
+    void wake() override { ring_.wake(); }
+    Instant now() const override { return ring_.now(); }
+    WallTime wall_time() const override { return ring_.wall_time(); }
+    void fill_random(std::span<std::byte> target) override { ring_.fill_random(target); }
+
+private:
+    /// Whose completion goes past here.
+    struct Waiting {
+        CanaryRing* ring;
+        void (*on_complete)(Operation&);
+        void* context;
+    };
+
+    static void complete(Operation& operation) {
+        const Waiting waiting = *static_cast<Waiting*>(operation.context);
+        waiting.ring->waiting_.erase(&operation);
+        waiting.ring->spoil_answer(operation);
+        operation.on_complete = waiting.on_complete;
+        operation.context = waiting.context;
+        operation.on_complete(operation);
+    }
+
+    bool is_due() { return random_.below(rarity) == 0; }
+
+    /// Nothing was done, and the answer is that all is well.
+    bool is_answered_wrongly(Operation& operation) {
+        const Request::Kind kind = operation.request.kind;
+        const bool is_sync = kind == Request::Kind::sync && canary_ == Canary::forgets_sync;
+        const bool is_lock = kind == Request::Kind::lock && canary_ == Canary::ignores_lock;
+        if (is_sync || is_lock) operation.result = 0;
+        return is_sync || is_lock;
+    }
+
+    void spoil(Operation& operation) {
+        const Request& request = operation.request;
+        const bool is_reply =
+            request.kind == Request::Kind::send || request.kind == Request::Kind::exchange;
+        if (is_reply && !request.source.empty() && is_due()) {
+            // The ring goes on after what it takes for sent.
+            if (canary_ == Canary::drops_reply) operation.progress = request.source.size();
+            if (canary_ == Canary::loses_octet) operation.progress = 1;
+        }
+        if (request.kind == Request::Kind::lock && is_due()) abandon();
+    }
+
+    void abandon() {
+        const bool leaves = canary_ == Canary::leaves_operation;
+        if (!leaves && canary_ != Canary::destroys_operation) return;
+        auto* operation = new Operation(Request::sleep());
+        operation->on_complete = [](Operation&) {};
+        ring_.submit(*operation);
+        if (!leaves) delete operation;
+    }
+
+    void spoil_answer(Operation& operation) {
+        if (operation.result <= 0) return;
+        const Request::Kind kind = operation.request.kind;
+        if (canary_ == Canary::flips_octet && kind == Request::Kind::read && is_due()) {
+            char& octet = operation.request.target.front();
+            if (std::isalpha(static_cast<unsigned char>(octet))) octet ^= 0x20;
+        }
+        const bool is_receive = kind == Request::Kind::receive || kind == Request::Kind::exchange;
+        if (canary_ != Canary::quits_early || !is_receive) return;
+        line_.assign(operation.received().data(), operation.received().size());
+        if (!line_.ends_with("QUIT")) return;
+        line_ += "\r\n";
+        operation.received_first = line_.data();
+        operation.result = static_cast<std::int64_t>(line_.size());
+    }
+
+    SimRing& ring_;
+    const Canary canary_;
+    SimRandom random_{1};
+    std::string line_;
+    std::map<Operation*, Waiting> waiting_;
+};
+
+}  // namespace
+
+std::unique_ptr<Ring> make_canary_ring(SimRing& ring, Canary canary) {
+    return std::make_unique<CanaryRing>(ring, canary);
+}
+
+}  // namespace restante::sim

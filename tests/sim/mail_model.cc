@@ -1,0 +1,142 @@
+#include "sim/mail_model.h"
+
+#include <algorithm>
+
+#include "maildir/maildir_name.h"
+#include "sim/wire_reply.h"
+
+namespace restante::sim {
+namespace {
+
+/// No name here is given twice, so the name alone decides (unique_ids.h).
+std::string unique_id_of(const std::string& base) {
+    std::string scratch;
+    return std::string(derived_unique_id(base, scratch));
+}
+
+}  // namespace
+
+// As most MTAs do it: written to tmp/, linked into new/, then unlinked.
+void MailModel::deliver(const std::string& user, const std::string& base,
+                        const std::string& octets) {
+    SimFileSystem& files = world_.files();
+    const std::string maildrop = World::maildrop(user);
+    for (const char* folder : {"/new", "/cur", "/tmp"}) files.make_directory(maildrop + folder);
+    files.write_file(maildrop + "/tmp/" + base, SimContent(octets));
+    files.add_name(maildrop + "/tmp/" + base, maildrop + "/new/" + base);
+    files.unlink(maildrop + "/tmp/" + base);
+    mail_[user][unique_id_of(base)] = {base, wire_form(octets), octets.size(), now_};
+    touched_[user] = now_;
+}
+
+std::string MailModel::path_of(const std::string& user, const std::string& base) {
+    for (const char* part : {"/new/", "/cur/"}) {
+        const std::string folder = World::maildrop(user) + part;
+        if (!world_.files().exists(folder)) continue;
+        for (const std::string& name : world_.files().list(folder)) {
+            if (base_name(name) == base) return folder + name;
+        }
+    }
+    return {};
+}
+
+void MailModel::remove(const std::string& user, const std::string& base) {
+    const std::string path = path_of(user, base);
+    if (path.empty()) return;
+    may_go(user, unique_id_of(base));
+    world_.files().unlink(path);
+    touched_[user] = now_;
+}
+
+void MailModel::rename(const std::string& user, const std::string& base, const std::string& flags) {
+    const std::string path = path_of(user, base);
+    const std::string target = World::maildrop(user) + "/cur/" + base + ":2," + flags;
+    if (path.empty() || path == target) return;
+    world_.files().rename(path, target);
+    touched_[user] = now_;
+}
+
+bool MailModel::is_touched_since(const std::string& user, Step since) const {
+    const auto found = touched_.find(user);
+    return crashed_ >= since || (found != touched_.end() && found->second >= since);
+}
+
+MailModel::Message* MailModel::find_mutable(const std::string& user, const std::string& unique_id) {
+    const auto found = mail_[user].find(unique_id);
+    if (found != mail_[user].end()) return &found->second;
+    verdicts_.fail(Invariant::unique_ids_lasting, "no message of " + user + " has " + unique_id);
+    return nullptr;
+}
+
+const MailModel::Message* MailModel::find(const std::string& user, const std::string& unique_id) {
+    return find_mutable(user, unique_id);
+}
+
+void MailModel::may_go(const std::string& user, const std::string& unique_id) {
+    if (Message* message = find_mutable(user, unique_id)) message->may_go = true;
+}
+
+void MailModel::must_be_gone(const std::string& user, const std::string& unique_id) {
+    Message* message = find_mutable(user, unique_id);
+    if (message == nullptr) return;
+    message->must_be_gone = true;
+    if (path_of(user, message->base).empty()) return;
+    verdicts_.fail(Invariant::removals_are_final,
+                   "QUIT was +OK and it is still there: " + unique_id);
+}
+
+void MailModel::check_listing(const std::string& user, const std::vector<std::string>& unique_ids,
+                              Step asked, Step opened) {
+    const std::set<std::string> listed(unique_ids.begin(), unique_ids.end());
+    if (listed.size() != unique_ids.size())
+        verdicts_.fail(Invariant::unique_ids_lasting, "a unique-id twice in one session");
+    for (const std::string& unique_id : listed) {
+        const Message* message = find(user, unique_id);
+        if (message == nullptr) return;
+        if (message->gone < asked || message->delivered > opened)
+            verdicts_.fail(Invariant::listing_complete, "listed, and was not there: " + unique_id);
+    }
+    for (const auto& [unique_id, message] : mail_[user]) {
+        const bool was_there = message.delivered < asked && message.gone > opened;
+        if (was_there && !listed.contains(unique_id))
+            verdicts_.fail(Invariant::listing_complete, "not listed: " + unique_id);
+    }
+}
+
+void MailModel::observe(const std::set<std::string>& users) {
+    ++now_;
+    for (const std::string& user : users) look(user, mail_[user], false);
+}
+
+void MailModel::observe_all() {
+    ++now_;
+    for (auto& [user, mail] : mail_) look(user, mail, false);
+}
+
+void MailModel::observe_after_crash() {
+    crashed_ = ++now_;
+    for (auto& [user, mail] : mail_) look(user, mail, true);
+}
+
+void MailModel::look(const std::string& user, Mail& mail, bool after_crash) {
+    const std::vector<std::string> names = world_.messages(user);
+    for (auto& [unique_id, message] : mail) {
+        const bool is_there = std::ranges::binary_search(names, message.base);
+        look_at(message, unique_id, is_there, after_crash);
+    }
+}
+
+void MailModel::look_at(Message& message, const std::string& unique_id, bool is_there,
+                        bool after_crash) {
+    if (is_there && message.must_be_gone)
+        verdicts_.fail(Invariant::removals_are_final, "it came back: " + unique_id);
+    if (is_there && message.gone != never_yet && !after_crash)
+        verdicts_.fail(Invariant::removals_are_final, "it came back without a crash: " + unique_id);
+    if (is_there) message.gone = never_yet;
+    if (is_there || message.gone != never_yet) return;
+    message.gone = now_;
+    if (!message.may_go)
+        verdicts_.fail(Invariant::only_marked_removed, "nobody marked it and quit: " + unique_id);
+}
+
+}  // namespace restante::sim

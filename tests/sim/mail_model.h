@@ -1,0 +1,82 @@
+#pragma once
+/// The reference model of all maildrops: what mail there is, who may remove it, and what clients
+/// were told of it. Kept apart from the server, to judge it by.
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/invariant.h"
+#include "sim/world.h"
+
+namespace restante::sim {
+
+/// A moment of a run; grows with every step.
+using Step = std::uint64_t;
+inline constexpr Step never_yet = ~Step{0};
+
+class MailModel {
+public:
+    struct Message {
+        std::string base;
+        std::string text;  ///< as clients must hold it
+        std::uint64_t stored_octets = 0;
+        Step delivered = 0;
+        Step gone = never_yet;  ///< as first seen
+        bool may_go = false;
+        bool must_be_gone = false;
+    };
+
+    MailModel(World& world, Verdicts& verdicts) : world_(world), verdicts_(verdicts) {}
+
+    Step now() const { return now_; }
+
+    // Other programs; nothing where a message is gone already.
+    /// `base` is used once.
+    void deliver(const std::string& user, const std::string& base, const std::string& octets);
+    void remove(const std::string& user, const std::string& base);
+    void rename(const std::string& user, const std::string& base, const std::string& flags);
+    /// By other programs, or a power cut, since `since`.
+    bool is_touched_since(const std::string& user, Step since) const;
+
+    /// A session of `user` has marked it and sent QUIT and a line end.
+    void may_go(const std::string& user, const std::string& unique_id);
+    /// The reply to that QUIT was +OK: it must be gone, for good.
+    void must_be_gone(const std::string& user, const std::string& unique_id);
+    /// nullptr, and a failure, where no message of the user ever had it.
+    const Message* find(const std::string& user, const std::string& unique_id);
+    /// A listing by a session that asked to be let in after `asked` and was by `opened`.
+    void check_listing(const std::string& user, const std::vector<std::string>& unique_ids,
+                       Step asked, Step opened);
+
+    /// Looks at the disk: what is gone without leave? To be called after every step, for the users
+    /// of whom anything may have changed.
+    void observe(const std::set<std::string>& users);
+    void observe_all();
+    /// The power was cut: what was not acknowledged may have come back.
+    void observe_after_crash();
+    /// Base names that are there.
+    std::vector<std::string> present(const std::string& user) const {
+        return world_.messages(user);
+    }
+
+private:
+    using Mail = std::map<std::string, Message>;  // by unique-id
+
+    Message* find_mutable(const std::string& user, const std::string& unique_id);
+    std::string path_of(const std::string& user, const std::string& base);
+    void look(const std::string& user, Mail& mail, bool after_crash);
+    void look_at(Message& message, const std::string& unique_id, bool is_there, bool after_crash);
+
+    World& world_;
+    Verdicts& verdicts_;
+    Step now_ = 1;
+    std::map<std::string, Mail> mail_;     // by user
+    std::map<std::string, Step> touched_;  // by user
+    Step crashed_ = 0;
+};
+
+}  // namespace restante::sim

@@ -1,0 +1,278 @@
+#include "sim/office_client.h"
+
+#include <algorithm>
+
+#include "base/base64.h"
+
+namespace restante::sim {
+namespace {
+
+/// Of bad lines or failed logins the server endures at least these, less one.
+constexpr std::uint32_t bad_lines_max = 5;
+constexpr std::size_t flood_octets = 80'000;
+
+std::string in_any_case(std::string text, SimRandom& random) {
+    if (!random.chance(0.2)) return text;
+    for (char& c : text) {
+        if (c >= 'A' && c <= 'Z' && random.coin()) c = static_cast<char>(c - 'A' + 'a');
+    }
+    return text;
+}
+
+/// Of many hosts: what is counted by address is another test's.
+std::string some_address(SimRandom& random) {
+    return "198.51." + std::to_string(random.below(250)) + "." + std::to_string(random.below(250)) +
+           ":40000";
+}
+
+}  // namespace
+
+Deeds& Deeds::operator+=(const Deeds& other) {
+    replies += other.replies;
+    logins += other.logins;
+    fetched += other.fetched;
+    removed += other.removed;
+    refused += other.refused;
+    broken += other.broken;
+    crashes += other.crashes;
+    return *this;
+}
+
+OfficeClient::OfficeClient(const Office& office, std::string user)
+    : office_(office),
+      user_(std::move(user)),
+      client_(office.world.connect(some_address(office.random))),
+      is_excused_(office.scenario.may_break()),
+      connected_(office.world.ring().now()) {
+    awaiting_.push_back({{Word::greeting}});
+    const TroubleSet& trouble = office_.scenario.trouble;
+    if (!trouble.has(Trouble::resets) || !office_.random.chance(0.1)) return;
+    client_.reset_after(1 + office_.random.below(1 << office_.random.below(14)));
+}
+
+void OfficeClient::act() {
+    if (is_over_) return;
+    be_troubled();
+    const std::uint64_t dice = office_.random.below(100);
+    if (has_finished_) {
+        if (dice >= 90) misbehave();
+    } else if (dice < 78) {
+        for (std::uint64_t count = 1 + office_.random.below(4); count > 0; --count) say_something();
+        send(some_octets());
+    } else if (dice < 88) {
+        send(outbox_.size());
+    } else if (office_.scenario.trouble.has(Trouble::manners)) {
+        misbehave();
+    }
+}
+
+/// All of what it has to say, most often; or up to anywhere, or the line's end is missing.
+std::size_t OfficeClient::some_octets() {
+    SimRandom& random = office_.random;
+    const std::size_t all = outbox_.size();
+    if (random.chance(0.7)) return all;
+    if (random.coin()) return static_cast<std::size_t>(random.below(all + 1));
+    return all - std::min<std::size_t>(all, 1 + random.below(2));
+}
+
+void OfficeClient::misbehave() {
+    const std::uint64_t dice = office_.random.below(12);
+    if (dice < 4) {
+        is_reading_ = !is_reading_;
+        return is_reading_ ? client_.resume_reading() : client_.stop_reading();
+    }
+    if (dice < 6 && !has_finished_) {
+        has_finished_ = is_excused_ = true;
+        return client_.finish();
+    }
+    if (dice < 9) return;
+    is_over_ = true;
+    if (dice == 9) return client_.reset();
+    client_.close();
+}
+
+/// Nothing passes for a moment, or for minutes.
+void OfficeClient::be_troubled() {
+    if (!office_.scenario.trouble.has(Trouble::splits)) return;
+    const Instant now = office_.world.ring().now();
+    if (split_until_ > now) return;
+    if (split_until_ != Instant()) client_.heal();
+    split_until_ = Instant();
+    if (!office_.random.chance(0.05)) return;
+    client_.split();
+    split_until_ = now + std::chrono::microseconds(1 << office_.random.below(28));
+}
+
+void OfficeClient::behave() {
+    if (is_over_) return;
+    client_.heal();
+    if (!is_reading_) client_.resume_reading();
+    is_reading_ = true;
+    if (!has_finished_) send(outbox_.size());
+}
+
+void OfficeClient::leave() {
+    if (!is_over_) client_.close();
+    is_over_ = true;
+}
+
+void OfficeClient::list_everything() {
+    say({Word::user}, "USER " + user_);
+    say({Word::right_password}, "PASS " + std::string(office_password));
+    say({Word::uidl}, "UIDL");
+    say({Word::list}, "LIST");
+    say({Word::stat}, "STAT");
+    send(outbox_.size());
+}
+
+void OfficeClient::fetch_everything() {
+    if (!model_.knows_mail()) return fail(Invariant::answered, "not let in to an idle maildrop");
+    for (std::uint32_t number = 1; number <= model_.mail().size(); ++number) {
+        const std::string digits = std::to_string(number);
+        say({Word::retr, number}, "RETR " + digits);
+        say({Word::top, number, number}, "TOP " + digits + " " + digits);
+    }
+    send(outbox_.size());
+}
+
+void OfficeClient::say(const Said& said, std::string line) {
+    line += office_.random.chance(0.9) ? "\r\n" : "\n";
+    said_octets_ += line.size();
+    const bool is_flood = line.size() > flood_octets;
+    outbox_ += line;
+    unsent_.push_back({said, said_octets_, {}, is_flood});
+    if (said.word == Word::dele) said_marks_.insert(said.number);
+    if (said.word == Word::rset) said_marks_.clear();
+    if (is_flood) is_excused_ = true;  // closed before its end
+    if (said.word == Word::quit) unsent_.back().marks = said_marks_;
+}
+
+void OfficeClient::send(std::size_t octets) {
+    client_.send(std::string_view(outbox_).substr(0, octets));
+    outbox_.erase(0, octets);
+    sent_octets_ += octets;
+    while (!unsent_.empty() && unsent_.front().end <= sent_octets_) {
+        on_sent(unsent_.front());
+        awaiting_.push_back(std::move(unsent_.front()));
+        unsent_.pop_front();
+    }
+}
+
+void OfficeClient::on_sent(const Line& line) {
+    const Word word = line.said.word;
+    const bool is_login = word == Word::right_password || word == Word::auth_response;
+    const bool is_proper = model_.is_open() ? word >= Word::capa && word < Word::bad
+                                            : word <= Word::capa && !has_said_password_;
+    if (!is_proper && ++bad_lines_ >= bad_lines_max) is_excused_ = true;
+    if (is_login && !has_said_password_) asked_ = office_.mail.now();
+    has_said_password_ = has_said_password_ || is_login;
+    if (word != Word::quit) return;
+    has_quit_ = is_excused_ = true;
+    if (!model_.knows_mail()) return;
+    for (const std::uint32_t number : line.marks) {
+        if (number == 0 || number > model_.mail().size()) continue;
+        office_.mail.may_go(user_, model_.mail()[number - 1].unique_id);
+    }
+}
+
+std::uint32_t OfficeClient::some_number() {
+    const std::uint64_t highest = model_.knows_mail() ? model_.mail().size() : 6;
+    return static_cast<std::uint32_t>(office_.random.below(highest + 2));
+}
+
+void OfficeClient::log_in() {
+    SimRandom& random = office_.random;
+    const std::string right = '\0' + user_ + '\0' + std::string(office_password);
+    switch (random.below(9)) {
+        case 0: return say({Word::capa}, in_any_case("CAPA", random));
+        case 1: return say({Word::auth_list}, in_any_case("AUTH", random));
+        case 2:
+            say({Word::auth_start}, "AUTH PLAIN");
+            return say({Word::auth_response}, base64_encode(right));
+        case 3:
+            if (!office_.scenario.trouble.has(Trouble::manners)) return;
+            say({Word::user}, "USER " + user_);
+            return say({Word::wrong_password}, "PASS not " + std::string(office_password));
+        default:
+            say({Word::user}, in_any_case("USER ", random) + user_);
+            return say({Word::right_password},
+                       in_any_case("PASS ", random) + std::string(office_password));
+    }
+}
+
+void OfficeClient::say_bad_line() {
+    SimRandom& random = office_.random;
+    if (!office_.scenario.trouble.has(Trouble::manners)) return;
+    if (random.chance(0.02)) return say({Word::bad}, std::string(flood_octets, 'f'));
+    static constexpr std::string_view bad_lines[] = {
+        "", "XYZZY", "RETR", "DELE 1 2 3", "STAT now", "\x01", "TOP 1", " NOOP", "QUITE", "NOOP\t"};
+    std::string line(bad_lines[random.below(std::size(bad_lines))]);
+    if (random.chance(0.4)) {
+        line = "!";
+        for (std::uint64_t octets = random.below(600); octets > 0; --octets) {
+            const char octet = static_cast<char>(random.below(256));
+            line += octet == '\n' ? '\r' : octet;
+        }
+    }
+    say({Word::bad}, line);
+}
+
+/// What it says may be wrong in the state that the server is in by then.
+void OfficeClient::say_something() {
+    SimRandom& random = office_.random;
+    if (!model_.is_open() && random.chance(0.7)) return log_in();
+    // What is marked has to be known by its unique-id: the model learns the mail first.
+    if (!model_.knows_mail()) {
+        if (!random.chance(0.3)) return say({Word::uidl}, in_any_case("UIDL", random));
+        const std::uint32_t number = some_number();
+        if (random.coin()) return say({Word::stat}, "STAT");
+        return say({Word::retr, number}, "RETR " + std::to_string(number));
+    }
+    say_after_login();
+}
+
+void OfficeClient::say_after_login() {
+    SimRandom& random = office_.random;
+    if (!said_marks_.empty() && random.chance(0.12))
+        return say({Word::quit}, in_any_case("QUIT", random));
+    switch (random.below(24)) {
+        case 0: return say_bad_line();
+        case 1: return log_in();
+        case 2:
+        case 3: return say({Word::stat}, in_any_case("STAT", random));
+        case 4: return say({Word::list}, in_any_case("LIST ", random));
+        case 5: return say({Word::uidl}, in_any_case("UIDL", random));
+        case 6: return say({Word::rset}, in_any_case("RSET", random));
+        case 7: return say({Word::noop}, in_any_case("NOOP", random));
+        case 8: return say({Word::capa}, in_any_case("CAPA", random));
+        case 9:
+        case 10: return say({Word::quit}, in_any_case("QUIT", random));
+        default: return say_of_message();
+    }
+}
+
+void OfficeClient::say_of_message() {
+    SimRandom& random = office_.random;
+    const std::uint32_t number = some_number();
+    const std::string digits = " " + std::to_string(number);
+    const std::uint64_t lines = random.below(random.coin() ? 4 : 400);
+    switch (random.below(12)) {
+        case 0: return say({Word::list_one, number}, "LIST" + digits);
+        case 1: return say({Word::uidl_one, number}, "UIDL" + digits);
+        case 2:
+        case 3:
+            return say({Word::top, number, lines}, "TOP" + digits + " " + std::to_string(lines));
+        case 4:
+        case 5:
+        case 6:
+        case 7: return say({Word::dele, number}, in_any_case("DELE", random) + digits);
+        default: return say({Word::retr, number}, in_any_case("RETR", random) + digits);
+    }
+}
+
+bool OfficeClient::holds_maildrop() const {
+    return model_.is_open() && !has_quit_ && !has_finished_ && is_reading_ && !is_over_ &&
+           split_until_ == Instant() && !is_excused_;
+}
+
+}  // namespace restante::sim

@@ -1,0 +1,299 @@
+#include "sim/post_office.h"
+
+#include <algorithm>
+
+#include "allocation_count.h"
+
+namespace restante::sim {
+namespace {
+
+/// Most sessions are of these, so that they meet.
+constexpr std::uint32_t busy_users = 4;
+constexpr std::uint32_t audited = 8;
+constexpr Duration audit_step = std::chrono::seconds(30);
+constexpr std::size_t log_octets_shown = 3000;
+/// Five failed logins on one connection are answered within it (30 seconds each), and replies that
+/// are late are there.
+constexpr Duration delays_max = std::chrono::seconds(400);
+constexpr std::uint64_t never_again = ~std::uint64_t{0};
+constexpr std::uint64_t client_stream = 0xC11E2715;
+
+Duration microseconds_below(SimRandom& random, std::uint64_t bits) {
+    return std::chrono::microseconds(std::uint64_t{1} << random.below(bits));
+}
+
+std::unique_ptr<World> make_world(const Scenario& scenario, Seams seams) {
+    seams.reactors = scenario.reactors();
+    return std::make_unique<World>(scenario.options(), scenario.settings(), nullptr,
+                                   std::move(seams));
+}
+
+}  // namespace
+
+PostOffice::PostOffice(const Scenario& scenario, Seams seams)
+    : scenario_(scenario),
+      random_(scenario.seed),
+      client_random_(scenario.seed ^ client_stream),
+      world_(make_world(scenario, std::move(seams))),
+      mail_(*world_, verdicts_),
+      office_{*world_, mail_, verdicts_, client_random_, scenario_, deeds_} {
+    for (std::uint32_t number = 1; number <= scenario_.users; ++number) {
+        users_.push_back("user" + std::to_string(number));
+        world_->add_user(users_.back(), office_password);
+        // A maildrop that does not exist yet cannot be locked, and has nothing to lose.
+        const std::uint64_t least = number <= busy_users ? 1 : 0;
+        for (std::uint64_t count = least + random_.below(4); count > 0; --count)
+            deliver(users_.back());
+    }
+    world_->wait(std::chrono::seconds(1));
+}
+
+/// After a failure nobody knows whether the server can be stopped: it is left as it is.
+PostOffice::~PostOffice() {
+    if (verdicts_.has_failed()) [[maybe_unused]]
+        World* left = world_.release();
+}
+
+OfficeResult PostOffice::run() {
+    for (; step_ < scenario_.steps && !verdicts_.has_failed(); ++step_) {
+        take_step();
+        look();
+    }
+    if (!verdicts_.has_failed()) come_to_an_end();
+    if (!verdicts_.has_failed()) check_nothing_is_left();
+    if (!verdicts_.has_failed()) audit();
+    if (!verdicts_.has_failed()) check_nothing_is_left();
+    return result();
+}
+
+OfficeResult PostOffice::result() {
+    OfficeResult result{verdicts_.first(), step_, {}, deeds_, world_->ring().trace_hash()};
+    if (!result.failure) return result;
+    if (!world_->ring().has_crashed()) world_->ring().run_for(std::chrono::seconds(1), 10'000);
+    const std::string& log = world_->log();
+    result.log = log.substr(log.size() - std::min(log.size(), log_octets_shown));
+    return result;
+}
+
+void PostOffice::take_step() {
+    const std::uint64_t dice = random_.below(100);
+    if (dice < 55) {
+        for (OfficeClient& client : clients_) {
+            if (random_.chance(0.4)) client.act();
+        }
+    } else if (dice < 68) {
+        play_other_program();
+    } else if (dice < 82 && clients_.size() < scenario_.clients) {
+        clients_.emplace_back(office_, some_user());
+    } else if (dice < 95) {
+        world_->ring().run_for(microseconds_below(random_, 24), 200);
+    } else if (dice < 98) {
+        strike();
+    } else if (random_.chance(0.2)) {
+        let_time_pass();
+    }
+    world_->ring().run_for(std::chrono::microseconds(60), random_.below(60));
+}
+
+void PostOffice::let_time_pass() {
+    for (OfficeClient& client : clients_) client.excuse();
+    world_->wait(std::chrono::minutes(1 + random_.below(12)));
+}
+
+/// One of the rare and violent troubles, where the scenario has it.
+void PostOffice::strike() {
+    SimRing& ring = world_->ring();
+    switch (random_.below(5)) {
+        case 0:
+        case 1: return has(Trouble::power) ? ring.crash_after(1 + random_.below(4)) : void();
+        case 2: return has(Trouble::kills) ? ring.kill() : void();
+        case 3: return has(Trouble::restarts) ? restart() : void();
+        default: break;
+    }
+    if (!has(Trouble::clocks)) return;
+    const auto by = std::chrono::milliseconds(std::uint64_t{1} << random_.below(38));
+    if (random_.coin()) return ring.clock().step_wall_time(random_.coin() ? by : -Duration(by));
+    for (OfficeClient& client : clients_) client.excuse();
+    ring.clock().advance(microseconds_below(random_, 32));
+}
+
+void PostOffice::restart() {
+    for (OfficeClient& client : clients_) client.excuse();
+    look();
+    if (verdicts_.has_failed()) return;
+    world_->ring().crash_after(never_again);
+    world_->restart();
+    for (OfficeClient& client : clients_) client.read();
+    for (OfficeClient& client : clients_) client.lose_server();
+}
+
+void PostOffice::play_other_program() {
+    for (std::uint64_t count = 1 + random_.below(3); count > 0; --count) {
+        const std::string& user = some_user();
+        const std::vector<std::string> present = mail_.present(user);
+        if (random_.chance(0.4) || present.empty()) {
+            if (has(Trouble::deliveries)) deliver(user);
+        } else {
+            read_mail(user, present);
+        }
+    }
+}
+
+/// An IMAP server: flags of one message or of all of them, or one is expunged.
+void PostOffice::read_mail(const std::string& user, const std::vector<std::string>& present) {
+    disturbed_.insert(user);
+    const std::string& base = present[random_.below(present.size())];
+    if (random_.chance(0.2)) return has(Trouble::removals) ? mail_.remove(user, base) : void();
+    if (!has(Trouble::renames)) return;
+    static constexpr const char* flags[] = {"", "S", "RS", "FS"};
+    const char* const given = flags[random_.below(std::size(flags))];
+    if (random_.chance(0.7)) return mail_.rename(user, base, given);
+    for (const std::string& each : present) mail_.rename(user, each, given);
+}
+
+const std::string& PostOffice::some_user() {
+    const std::uint64_t among = random_.chance(0.8) ? busy_users : users_.size();
+    return users_[random_.below(std::min<std::uint64_t>(among, users_.size()))];
+}
+
+void PostOffice::deliver(const std::string& user) {
+    ++delivered_;
+    disturbed_.insert(user);
+    mail_.deliver(user, some_base(), some_octets());
+}
+
+std::string PostOffice::some_base() {
+    const std::string number = std::to_string(delivered_);
+    std::string base =
+        std::to_string(1'130'000'000 + random_.below(1000)) + ".M" + number + "P2.pop.example.org";
+    switch (random_.below(8)) {
+        case 0: return base + ",S=" + number + ",W=9";
+        case 1: return base + " spaces in it\n\xFF";
+        case 2: return base + std::string(255 - base.size() - 6, 'x');
+        default: return base;
+    }
+}
+
+/// Each message has octets of its own.
+std::string PostOffice::some_octets() {
+    if (random_.chance(0.03)) return {};
+    static const std::string pieces[] = {
+        "\n", "\r\n", ".", "\n.\n", "\r", "words in a line", "\n\n", std::string(1, '\0'), "\xFE"};
+    std::string octets = "From: " + std::to_string(delivered_) + "\n";
+    std::uint64_t count = random_.below(40);
+    if (random_.chance(0.02)) count = 4000 + random_.below(8000);
+    for (; count > 0; --count) octets += pieces[random_.below(std::size(pieces))];
+    if (random_.coin()) return octets;
+    return wire_form(octets);  // stored as it goes over the wire
+}
+
+void PostOffice::look() {
+    if (world_->ring().has_crashed()) {
+        survive_crash();
+    } else {
+        for (const OfficeClient& client : clients_) disturbed_.insert(client.user());
+        mail_.observe(disturbed_);
+        for (OfficeClient& client : clients_) client.read();
+    }
+    disturbed_.clear();
+    clients_.remove_if([](const OfficeClient& client) { return client.is_over(); });
+    for (std::uint32_t at = 0; at < std::min(busy_users, scenario_.users); ++at)
+        check_one_session(users_[at]);
+}
+
+void PostOffice::survive_crash() {
+    ++deeds_.crashes;
+    for (OfficeClient& client : clients_) {
+        client.excuse();
+        client.read();
+        disturbed_.insert(client.user());
+        client.lose_server();
+    }
+    if (verdicts_.has_failed()) return;
+    world_->restart_after_power_cut();
+    mail_.observe_after_crash();
+}
+
+void PostOffice::check_one_session(const std::string& user) {
+    const auto holders = std::ranges::count_if(clients_, [&user](const OfficeClient& client) {
+        return client.user() == user && client.holds_maildrop();
+    });
+    if (holders > 1)
+        verdicts_.fail(Invariant::one_session_a_maildrop, user + " is open in two sessions");
+}
+
+/// Everybody sends and reads what is left, and is answered.
+void PostOffice::come_to_an_end() {
+    world_->ring().crash_after(never_again);
+    world_->ring().calm();
+    for (OfficeClient& client : clients_) client.behave();
+    world_->wait(delays_max);
+    look();
+    for (OfficeClient& client : clients_) client.check_answered();
+    for (OfficeClient& client : clients_) client.leave();
+    clients_.clear();
+    world_->wait(std::chrono::hours(1));
+    mail_.observe_all();
+}
+
+/// Nobody is there, and every deadline has passed.
+void PostOffice::check_nothing_is_left() {
+    world_->wait(std::chrono::seconds(1));  // the log gathers lines for a moment
+    const SimRing& ring = world_->ring();
+    if (ring.operations_in_flight() != world_->idle_operations()) {
+        verdicts_.fail(Invariant::operations_complete, "in flight: " + ring.describe_in_flight());
+    }
+    if (ring.open_descriptor_count() != world_->idle_descriptors()) {
+        verdicts_.fail(Invariant::descriptors_returned,
+                       std::to_string(ring.open_descriptor_count()) + " descriptors are open");
+    }
+    if (world_->buffers_lent() != 0) {
+        verdicts_.fail(Invariant::buffers_returned,
+                       std::to_string(world_->buffers_lent()) + " buffers are lent");
+    }
+}
+
+/// With nobody else about, what sessions say is exactly what the models say: of those who had the
+/// most visitors, and of some others.
+void PostOffice::audit() {
+    for (std::uint32_t at = 0; at < audited && !verdicts_.has_failed(); ++at) {
+        if (at < busy_users && at < scenario_.users) {
+            audit(users_[at]);
+        } else {
+            audit(users_[random_.below(users_.size())]);
+        }
+    }
+    world_->wait(std::chrono::hours(1));
+}
+
+void PostOffice::audit(const std::string& user) {
+    Scenario peace = scenario_;
+    peace.trouble = {};
+    const Office quiet{*world_, mail_, verdicts_, client_random_, peace, deeds_};
+    OfficeClient client(quiet, user);
+    client.list_everything();
+    world_->wait(audit_step);
+    client.read();
+    client.fetch_everything();
+    world_->wait(audit_step);
+    client.read();
+    client.check_answered();
+    client.leave();
+    world_->settle();
+    mail_.observe({user});
+}
+
+OfficeResult run_post_office(const Scenario& scenario, const Seams& seams) {
+    const AllocationCount count;
+    OfficeResult result;
+    {
+        PostOffice office(scenario, seams);
+        result = office.run();
+    }
+    if (result.has_failed() || count.held() == 0) return result;
+    result.failure.emplace(Verdicts::Failure{
+        Invariant::memory_returned, std::to_string(count.held()) + " blocks are still held"});
+    return result;
+}
+
+}  // namespace restante::sim

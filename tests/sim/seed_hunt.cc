@@ -1,0 +1,246 @@
+#include "sim/seed_hunt.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/fd.h"
+
+namespace restante::sim {
+namespace {
+
+constexpr std::array crash_signals{SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+/// A run takes a fraction of a second; one that goes on and on is a failure too.
+constexpr unsigned child_seconds_max = 60;
+constexpr int attempts_max = 1500;
+/// How many other seeds are tried with a smaller scenario: the same trouble at other moments.
+constexpr std::uint64_t other_seeds = 8;
+constexpr std::chrono::seconds minimising_max{60};
+
+/// What a child has to tell: "steps invariant text".
+void tell(int pipe, const OfficeResult& result) {
+    std::string words = std::to_string(result.steps);
+    if (result.failure) {
+        words += ' ' + std::to_string(static_cast<int>(result.failure->invariant)) + ' ' +
+                 result.failure->what;
+    }
+    [[maybe_unused]] const ssize_t written = ::write(pipe, words.data(), words.size());
+}
+
+std::string read_all(int pipe) {
+    std::string all;
+    std::array<char, 4096> piece;
+    for (ssize_t got; (got = ::read(pipe, piece.data(), piece.size())) > 0;)
+        all.append(piece.data(), static_cast<std::size_t>(got));
+    return all;
+}
+
+/// `status` is of waitpid().
+HuntedResult result_of(const std::string& words, int status) {
+    HuntedResult result;
+    if (words.empty()) {
+        const std::string how = WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "exit";
+        result.failure.emplace(
+            Verdicts::Failure{Invariant::no_assertion_fails, "the run ended by itself: " + how});
+        return result;
+    }
+    char* end = nullptr;
+    result.steps = static_cast<std::uint32_t>(std::strtoul(words.c_str(), &end, 10));
+    if (*end == '\0') return result;
+    const auto invariant = static_cast<Invariant>(std::strtol(end, &end, 10));
+    result.failure.emplace(Verdicts::Failure{invariant, *end == '\0' ? "" : end + 1});
+    return result;
+}
+
+[[noreturn]] void run_as_child(const Scenario& scenario, const OfficeRunner& runner, int pipe) {
+    for (const int signal : crash_signals) std::signal(signal, SIG_DFL);
+    const int silence = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    ::dup2(silence, STDERR_FILENO);  // of assertions: the parent has the words for it
+    ::alarm(child_seconds_max);
+    tell(pipe, runner ? runner(scenario) : run_post_office(scenario));
+    ::_exit(0);
+}
+
+/// Tries smaller scenarios, and keeps those that fail as the first one did.
+class Minimiser {
+public:
+    Minimiser(const Scenario& scenario, const OfficeRunner& runner)
+        : best_(scenario),
+          runner_(runner),
+          end_(std::chrono::steady_clock::now() + minimising_max) {}
+
+    std::optional<Minimised> run() {
+        const HuntedResult first = run_in_child(best_, runner_);
+        if (!first.failure) return std::nullopt;
+        failure_ = *first.failure;
+        bool has_shrunk = true;
+        while (has_shrunk)
+            has_shrunk = shrink(&Scenario::users) || shrink(&Scenario::clients) || drop_troubles();
+        keep_steps(first.steps);
+        while (shrink(&Scenario::steps)) continue;
+        return Minimised{best_, failure_};
+    }
+
+private:
+    /// Of those that it may take only so many are needed: the run ends with the failure.
+    void keep_steps(std::uint32_t taken) {
+        if (steps_taken_ == 0) steps_taken_ = taken;
+        if (steps_taken_ > 0) best_.steps = std::min(best_.steps, steps_taken_);
+    }
+
+    bool try_it(Scenario smaller) {
+        for (std::uint64_t other = 0; other <= other_seeds; ++other, ++smaller.seed) {
+            if (fails_alike(smaller)) return true;
+        }
+        return false;
+    }
+
+    bool fails_alike(const Scenario& smaller) {
+        if (++attempts_ > attempts_max || std::chrono::steady_clock::now() > end_) return false;
+        const HuntedResult result = run_in_child(smaller, runner_);
+        if (!result.failure || result.failure->invariant != failure_.invariant) return false;
+        best_ = smaller;
+        failure_ = *result.failure;
+        steps_taken_ = result.steps;
+        return true;
+    }
+
+    bool drop_troubles() {
+        bool has_shrunk = false;
+        for (std::size_t at = 0; at < troubles; ++at) {
+            const auto trouble = static_cast<Trouble>(at);
+            if (!best_.trouble.has(trouble)) continue;
+            Scenario smaller = best_;
+            smaller.trouble.set(trouble, false);
+            if (try_it(smaller)) has_shrunk = true;
+        }
+        return has_shrunk;
+    }
+
+    /// To one, to a half, by a quarter, by one: whatever fails still.
+    bool shrink(std::uint32_t Scenario::*number) {
+        const std::uint32_t now = best_.*number;
+        for (const std::uint32_t less : {now - 1, now / 2, now / 4, 1U}) {
+            Scenario smaller = best_;
+            smaller.*number = now - less;
+            if (less == 0 || less >= now) continue;
+            if (try_it(smaller)) return true;
+        }
+        return false;
+    }
+
+    Scenario best_;
+    Verdicts::Failure failure_{};
+    std::uint32_t steps_taken_ = 0;
+    const OfficeRunner& runner_;
+    const std::chrono::steady_clock::time_point end_;
+    int attempts_ = 0;
+};
+
+/// Of the scenario under way, for the signal handler.
+struct Watch {
+    char seed[64];
+    char users[64];
+    char clients[64];
+    char steps[64];
+    char trouble[300];
+    char note[1024];
+    std::array<void (*)(int), crash_signals.size()> former;
+};
+
+Watch& watch() {
+    static Watch watched;
+    return watched;
+}
+
+/// Only calls that are safe in a signal handler.
+void execute_anew(int signal) {
+    Watch& watched = watch();
+    [[maybe_unused]] const ssize_t written =
+        ::write(STDERR_FILENO, watched.note, std::strlen(watched.note));
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+    char minimise_it[] = "RESTANTE_SIM_MINIMISE=1";
+    char* const environment[] = {watched.seed,    watched.users, watched.clients, watched.steps,
+                                 watched.trouble, minimise_it,   nullptr};
+    char program[] = "/proc/self/exe";
+    char which[] = "-tc=post office: hundreds*";
+    char* const arguments[] = {program, which, nullptr};
+    ::execve(program, arguments, environment);
+    std::signal(signal, SIG_DFL);
+    ::raise(signal);
+}
+
+template <std::size_t N>
+void put(char (&target)[N], const std::string& text) {
+    std::snprintf(target, N, "%s", text.c_str());
+}
+
+void note_death() {
+    [[maybe_unused]] const ssize_t written =
+        ::write(STDERR_FILENO, watch().note, std::strlen(watch().note));
+}
+
+}  // namespace
+
+HuntedResult run_in_child(const Scenario& scenario, const OfficeRunner& runner) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) std::abort();
+    const Fd reading(ends[0]);
+    std::optional<Fd> writing(std::in_place, ends[1]);
+    std::fflush(nullptr);
+    const pid_t child = ::fork();
+    if (child < 0) std::abort();
+    if (child == 0) run_as_child(scenario, runner, writing->get());
+    writing.reset();
+    const std::string words = read_all(reading.get());
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return result_of(words, status);
+}
+
+std::optional<Minimised> minimise(const Scenario& scenario, const OfficeRunner& runner) {
+    return Minimiser(scenario, runner).run();
+}
+
+std::string replay_command(const Scenario& scenario) {
+    return "RESTANTE_SIM_SEED=" + std::to_string(scenario.seed) +
+           " RESTANTE_SIM_USERS=" + std::to_string(scenario.users) +
+           " RESTANTE_SIM_CLIENTS=" + std::to_string(scenario.clients) +
+           " RESTANTE_SIM_STEPS=" + std::to_string(scenario.steps) +
+           " RESTANTE_SIM_TROUBLE=" + scenario.trouble.text() +
+           " build/release/sim_tests -tc='post office: hundreds*'";
+}
+
+// A sanitizer ends the process in its own way, but says so first.
+extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)());
+
+CrashWatch::CrashWatch(const Scenario& scenario) {
+    Watch& watched = watch();
+    put(watched.seed, "RESTANTE_SIM_SEED=" + std::to_string(scenario.seed));
+    put(watched.users, "RESTANTE_SIM_USERS=" + std::to_string(scenario.users));
+    put(watched.clients, "RESTANTE_SIM_CLIENTS=" + std::to_string(scenario.clients));
+    put(watched.steps, "RESTANTE_SIM_STEPS=" + std::to_string(scenario.steps));
+    put(watched.trouble, "RESTANTE_SIM_TROUBLE=" + scenario.trouble.text());
+    put(watched.note, "replay: " + replay_command(scenario) + "\n");
+    for (std::size_t at = 0; at < crash_signals.size(); ++at)
+        watched.former[at] = std::signal(crash_signals[at], execute_anew);
+    if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(note_death);
+}
+
+CrashWatch::~CrashWatch() {
+    for (std::size_t at = 0; at < crash_signals.size(); ++at)
+        std::signal(crash_signals[at], watch().former[at]);
+    watch().note[0] = '\0';
+}
+
+}  // namespace restante::sim

@@ -1,0 +1,154 @@
+"""What tests of load that does not end well stand on: a server under load, its unloaded twin,
+bystanders of both; what memory may be used; figures, printed."""
+import contextlib
+import os
+import resource
+import threading
+import time
+
+import bystanders
+import harness
+import process_usage
+import tls_test
+
+# The whole of it; otherwise the same with fewer of everything.
+IS_WHOLE = os.environ.get("RESTANTE_WHOLE_LOAD", "") not in ("", "0")
+SECONDS_TO_RECOVER = 20  # a second is what is asked: see Overload.judge
+
+# What the server's limits come to, in KiB. Nothing in the configuration bounds memory as such: it
+# follows from [limits] connections and from limits in the sources.
+BUFFER_KIB = 128  # base/buffer_pool.h: buffer_octets
+ONCE_KIB = 4 * 1024  # first buffers, caches of an allocator for each thread: whoever comes
+INDEXES_KIB = 64 * 1024  # maildir/index_cache.h: octets_max, for each reactor
+# A connection before its login: 1,000 octets (a unit test counts them), a line of 255 octets, a timer,
+# what the allocator rounds up. Under TLS OpenSSL's handshake, up to tls_handshake_octets_max.
+WAITING_KIB = 4
+TLS_WAITING_KIB = 64
+# A session whose client does not read: what is to be sent of a message, in a buffer; what is read from
+# the file has no buffer meanwhile. Under TLS what has been encrypted of it, too (net/tls_engine.h:
+# tls_outgoing_octets_max).
+UNREAD_KIB = BUFFER_KIB + 16
+TLS_UNREAD_KIB = UNREAD_KIB + 144 + TLS_WAITING_KIB
+REACTORS = 2
+
+
+def scaled(whole, ordinary, quick):
+    """How many: in the long run, in the ordinary one, and where only what is not slow is wanted."""
+    if IS_WHOLE:
+        return whole
+    return quick if harness.settings.quick else ordinary
+
+
+def allow_descriptors():
+    """As many as this process may have: load needs one a connection."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most
+
+
+class Overload(harness.SystemTest):
+    """A server with a port for TLS and its twin over the same users; each has maildrops of its own."""
+
+    def setUp(self):
+        super().setUp()
+        allow_descriptors()
+        self.twin_world = harness.World(self)
+
+    def begin(self, users=(), before=None, **sections):
+        """Both servers. `before` is called in the loaded one's process (Server's `before`)."""
+        self.twin = self._serve(self.twin_world, (), None, sections)
+        self.server = self._serve(self.world, users, before, sections)
+        self.start_kib = process_usage.anonymous_kib(self.server)
+        self.start_descriptors = process_usage.descriptors(self.server)
+
+    def _serve(self, world, users, before, sections):
+        world.set_users(*bystanders.USERS, *users)
+        for user in bystanders.USERS:
+            world.deliver(bystanders.MESSAGE, user=user)
+        paths = [os.path.join(world.root, name) for name in ("c.pem", "k.pem")]
+        for path, content in zip(paths, tls_test.shared_pair()):
+            world.write(path, content)
+        world.tls_port = harness.free_port()
+        tables = {
+            "listener.pop3s": {"address": f'["127.0.0.1:{world.tls_port}"]', "tls": '"required"'},
+            "tls": {"certificate": f'"{paths[0]}"', "key": f'"{paths[1]}"'},
+            "runtime": {"reactors": str(REACTORS)},
+            "log": {"level": '"warn"'},
+            **sections,
+        }
+        arguments = ["serve", "--config", world.configuration(**tables)]
+        server = harness.Server(self, arguments, world.port, folder=world.root, before=before)
+        return server.wait_until_ready()
+
+    @contextlib.contextmanager
+    def load(self, what, cap_kib, stays=False):
+        """Bystanders of both servers while the block loads one of them; the block's end must be the
+        load's. `cap_kib`: what the load may use of memory beside ONCE_KIB."""
+        cap_kib += ONCE_KIB
+        with bystanders.Bystanders([self.server.port, self.twin.port], stays) as beside:
+            with Most(self.server) as most:
+                yield
+            recovery = self.seconds_to_recover(stays)
+        print(f"    {what}: {most.kib - self.start_kib} KiB more (at most {cap_kib}), "
+              f"{process_usage.anonymous_kib(self.server) - self.start_kib} after it; the kernel's sockets "
+              f"{most.socket_kib} KiB; others {beside.loaded} ms (median/p99/most of "
+              f"{len(beside.loaded.seconds)}), the twin's {beside.twin}; recovered in "
+              f"{'no time' if recovery is None else f'{recovery * 1e3:.0f} ms'}", flush=True)
+        self.judge(beside, recovery)
+        if not harness.is_sanitized():
+            self.assertLess(most.kib - self.start_kib, cap_kib, "memory")
+            self.judge_times(beside, recovery)
+
+    def seconds_to_recover(self, stays):
+        """Until descriptors are what they were and a poll is answered."""
+        standing = len(bystanders.USERS) if stays else 0
+        allowed = None if self.start_descriptors is None else self.start_descriptors + 2 * standing + 8
+        started = time.monotonic()
+        gone = process_usage.seconds_until(
+            lambda: allowed is None or process_usage.descriptors(self.server) <= allowed,
+            SECONDS_TO_RECOVER)
+        if gone is None:
+            return None
+        with harness.Client(self.server.port) as client:
+            client.ask("QUIT")
+        return time.monotonic() - started
+
+    def judge(self, beside, recovery):
+        """Others are served rightly, and the server recovers."""
+        self.assertEqual(beside.loaded.faults, [])
+        self.assertEqual(beside.twin.faults, [])
+        self.assertIsNotNone(recovery, f"not recovered after {SECONDS_TO_RECOVER} s")
+
+    def judge_times(self, beside, recovery):
+        """100 ms for others, a second for the server: where the machine is not to blame. What slows the
+        twin as well is the machine; a p99 of seconds of load is a handful of polls, so that in the
+        ordinary run the median is judged."""
+        self.assertLess(beside.loaded.median(), max(0.1, 10 * beside.twin.median()))
+        if not IS_WHOLE:
+            return
+        self.assertLess(beside.loaded.p99(), max(0.1, 3 * beside.twin.p99()))
+        self.assertLess(recovery, max(1.0, 10 * beside.twin.p99()))
+
+
+class Most:
+    """The most memory that is used while the block runs, looked at every 20 ms."""
+
+    def __init__(self, server):
+        self.server = server
+        self.kib = self.socket_kib = 0
+        self.before_kib = process_usage.socket_kib()
+        self.ends = threading.Event()
+        self.thread = threading.Thread(target=self._watch)
+
+    def _watch(self):
+        while not self.ends.wait(0.02):
+            self.kib = max(self.kib, process_usage.anonymous_kib(self.server))
+            self.socket_kib = max(self.socket_kib, process_usage.socket_kib() - self.before_kib)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ends.set()
+        self.thread.join()
