@@ -133,8 +133,8 @@ struct Request {
     /// 0 once the file or directory is on stable storage.
     static Request sync(int file);
     /// 0. `name` in `directory` has `content`, all or nothing to whoever opens it (temporary file,
-    /// then rename). Mode 0600. `durable`: on stable storage, too, then; else, after a power cut, it
-    /// may be torn.
+    /// then rename). Mode 0600. `durable`: on stable storage, too, then; else a power cut may leave
+    /// it torn.
     static Request replace_file(int directory, const char* name, std::span<const char> content,
                                 bool durable = false);
     /// 0 once `work` has run; -EAGAIN when the queue of `helper` is full.
