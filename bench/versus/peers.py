@@ -288,7 +288,8 @@ SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 def all_peers(build):
     """Every server this script knows, in the order of the tables."""
-    return [Restante(build), EpollRestante(build), Dovecot("tuned"), Dovecot("default"), Courier(), Cyrus(), Pop3Null(build), TlsFloor(build)]
+    return [Restante(build), EpollRestante(build), Dovecot("tuned"), Dovecot("default"), Courier(), Cyrus(),
+            Pop3Null(build), TlsFloor(build)]
 
 
 def filled(template, values):

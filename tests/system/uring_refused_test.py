@@ -83,7 +83,7 @@ class RefusedTest(harness.SystemTest):
         command = [harness.settings.binary, "demo", "--port", str(port), "--tls-port", str(harness.free_port())]
         server = harness.Server(self, [], port, folder=self.world.root, command=command,
                                 before=lambda: refuse(IO_URING_SETUP, errno.ENOSYS)).wait_until_ready()
-        self.assertIn("curl", server.output())
+        harness.wait_until(lambda: "curl" in server.output(), "what the demo says of itself")
         self.assertEqual(server.log().count("io_uring is not available"), 1)
 
     def test_each_backend_is_the_one_that_was_asked_for(self):
