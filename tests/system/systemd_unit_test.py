@@ -3,6 +3,7 @@ import ctypes
 import os
 import re
 import shutil
+import signal
 import subprocess
 import unittest
 
@@ -97,7 +98,9 @@ class UnitTest(harness.SystemTest):
         session.ask("DELE 1")
         self.assert_starts(session.ask("QUIT"), "+OK")
         with open(trace, encoding="utf-8", errors="replace") as file:
-            made = set(re.findall(r"^\d+ +(?:<\.\.\. )?(\w+)(?:\(| resumed)", file.read(), re.M))
+            traced = file.read()
+        self.addCleanup(os.kill, int(traced.split(maxsplit=1)[0]), signal.SIGKILL)  # it outlives strace
+        made = set(re.findall(r"^\d+ +(?:<\.\.\. )?(\w+)(?:\(| resumed)", traced, re.M))
         self.assertIn("io_uring_enter", made)
         self.assertEqual(made - allowed_calls(self.unit) - BEFORE_THE_SERVICE, set())
 
