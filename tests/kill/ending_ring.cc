@@ -7,6 +7,8 @@
 #include <iterator>
 #include <utility>
 
+#include "passing_ring.h"
+
 namespace restante {
 namespace {
 
@@ -37,14 +39,14 @@ constexpr NamedKind kinds[] = {
     {"offload", Request::Kind::offload},
 };
 
-class EndingRing final : public Ring {
+class EndingRing final : public PassingRing {
 public:
     EndingRing(std::unique_ptr<Ring> ring, const Ending& ending)
-        : ring_(std::move(ring)), ending_(ending) {}
+        : PassingRing(*ring), ring_(std::move(ring)), ending_(ending) {}
 
     bool attempt(Operation& operation) override {
         begin(operation);
-        const bool is_answered = ring_->attempt(operation);
+        const bool is_answered = inner().attempt(operation);
         if (!is_answered) attempted_ = &operation;
         if (is_answered && is_last(operation)) end();
         return is_answered;
@@ -52,15 +54,8 @@ public:
     void submit(Operation& operation) override {
         if (std::exchange(attempted_, nullptr) != &operation) begin(operation);
         if (is_last(operation)) end_when_complete(operation);
-        ring_->submit(operation);
+        inner().submit(operation);
     }
-    void cancel(Operation& operation) override { ring_->cancel(operation); }
-    void close(int fd) override { ring_->close(fd); }
-    void turn() override { ring_->turn(); }
-    void wake() override { ring_->wake(); }
-    Instant now() const override { return ring_->now(); }
-    WallTime wall_time() const override { return ring_->wall_time(); }
-    void fill_random(std::span<std::byte> target) override { ring_->fill_random(target); }
 
 private:
     void begin(const Operation& operation) {
@@ -86,7 +81,7 @@ private:
         std::raise(ending_.signal);
     }
 
-    std::unique_ptr<Ring> ring_;
+    const std::unique_ptr<Ring> ring_;  // the inner one
     const Ending ending_;
     std::uint64_t begun_ = 0;               ///< of that kind
     const Operation* attempted_ = nullptr;  ///< begun, and not answered inline

@@ -26,7 +26,7 @@ struct AccountRing::Helper {
 };
 
 AccountRing::AccountRing(SimRing& ring, std::size_t helpers, Duration hash_time)
-    : ring_(ring), free_(helpers), hash_time_(hash_time) {}
+    : PassingRing(ring), free_(helpers), hash_time_(hash_time) {}
 
 AccountRing::~AccountRing() {
     ASSERT(waiting_.empty());
@@ -35,13 +35,13 @@ AccountRing::~AccountRing() {
 
 bool AccountRing::attempt(Operation& operation) {
     if (is_hash(operation)) return false;
-    if (operation.request.kind == Request::Kind::sleep) return ring_.attempt(operation);
+    if (operation.request.kind == Request::Kind::sleep) return inner().attempt(operation);
     operation.result = carry_out(operation.request);
     return true;
 }
 
 void AccountRing::submit(Operation& operation) {
-    if (!is_hash(operation)) return ring_.submit(operation);
+    if (!is_hash(operation)) return inner().submit(operation);
     operation.in_flight = true;
     if (free_ == 0) return waiting_.push_back(&operation);
     --free_;
@@ -49,7 +49,7 @@ void AccountRing::submit(Operation& operation) {
 }
 
 void AccountRing::cancel(Operation& operation) {
-    if (!is_hash(operation)) ring_.cancel(operation);
+    if (!is_hash(operation)) inner().cancel(operation);
 }
 
 void AccountRing::close(int fd) { ::close(fd); }
@@ -61,7 +61,7 @@ void AccountRing::begin(Operation& operation) {
         auto& ended = *static_cast<Helper*>(sleep.context);
         ended.owner.finish(ended);
     };
-    ring_.submit(helper.sleep);
+    inner().submit(helper.sleep);
 }
 
 void AccountRing::finish(Helper& helper) {

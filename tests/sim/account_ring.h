@@ -8,13 +8,14 @@
 #include <memory>
 #include <vector>
 
+#include "passing_ring.h"
 #include "sim/sim_ring.h"
 
 namespace restante::sim {
 
 /// So many hashes at once, each for so long; the others wait in their order, as in the helper pool.
 /// Everything else is done at once.
-class AccountRing final : public Ring {
+class AccountRing final : public PassingRing {
 public:
     AccountRing(SimRing& ring, std::size_t helpers, Duration hash_time);
     ~AccountRing() override;
@@ -23,11 +24,6 @@ public:
     void submit(Operation& operation) override;
     void cancel(Operation& operation) override;
     void close(int fd) override;
-    void turn() override { ring_.turn(); }
-    void wake() override { ring_.wake(); }
-    Instant now() const override { return ring_.now(); }
-    WallTime wall_time() const override { return ring_.wall_time(); }
-    void fill_random(std::span<std::byte> target) override { ring_.fill_random(target); }
 
     std::uint64_t hashed() const { return hashed_; }
 
@@ -36,7 +32,6 @@ private:
     void begin(Operation& operation);
     void finish(Helper& helper);
 
-    SimRing& ring_;
     std::size_t free_;
     const Duration hash_time_;
     std::deque<Operation*> waiting_;

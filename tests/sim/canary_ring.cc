@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 
+#include "passing_ring.h"
 #include "sim/canary.h"
 
 namespace restante::sim {
@@ -11,14 +12,14 @@ namespace {
 /// Each bug shows at one of so many chances.
 constexpr std::uint64_t rarity = 16;
 
-class CanaryRing final : public Ring {
+class CanaryRing final : public PassingRing {
 public:
-    CanaryRing(SimRing& ring, Canary canary) : ring_(ring), canary_(canary) {}
+    CanaryRing(SimRing& ring, Canary canary) : PassingRing(ring), canary_(canary) {}
 
     bool attempt(Operation& operation) override {
         if (is_answered_wrongly(operation)) return true;
         spoil(operation);
-        if (!ring_.attempt(operation)) return false;
+        if (!inner().attempt(operation)) return false;
         spoil_answer(operation);
         return true;
     }
@@ -30,18 +31,12 @@ public:
             operation.on_complete = complete;
             operation.context = &waiting;
         }
-        ring_.submit(operation);
+        inner().submit(operation);
     }
-    void cancel(Operation& operation) override { ring_.cancel(operation); }
     void close(int fd) override {
         if (canary_ == Canary::leaks_descriptor && is_due()) return;
-        ring_.close(fd);
+        inner().close(fd);
     }
-    void turn() override { ring_.turn(); }
-    void wake() override { ring_.wake(); }
-    Instant now() const override { return ring_.now(); }
-    WallTime wall_time() const override { return ring_.wall_time(); }
-    void fill_random(std::span<std::byte> target) override { ring_.fill_random(target); }
 
 private:
     /// Whose completion goes past here.
@@ -88,7 +83,7 @@ private:
         if (!leaves && canary_ != Canary::destroys_operation) return;
         auto* operation = new Operation(Request::sleep());
         operation->on_complete = [](Operation&) {};
-        ring_.submit(*operation);
+        inner().submit(*operation);
         if (!leaves) delete operation;
     }
 
@@ -108,7 +103,6 @@ private:
         operation.result = static_cast<std::int64_t>(line_.size());
     }
 
-    SimRing& ring_;
     const Canary canary_;
     SimRandom random_{1};
     std::string line_;

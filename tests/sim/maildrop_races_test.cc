@@ -8,6 +8,7 @@
 
 #include "maildir/maildir_store.h"
 #include "maildir/scan.h"
+#include "passing_ring.h"
 #include "pop3/deletion_marks.h"
 #include "sim/sim_await.h"
 #include "sim/talk.h"
@@ -26,9 +27,9 @@ constexpr std::uint64_t files_device = 0xBEEF;
 /// The simulated kernel, which answers at once, with something in between: other programs that act
 /// just after an operation, and a file system whose listings and files have numbers of their own
 /// (overlayfs).
-class InterposedRing final : public Ring {
+class InterposedRing final : public PassingRing {
 public:
-    explicit InterposedRing(SimRing& ring) : ring_(ring) {}
+    explicit InterposedRing(SimRing& ring) : PassingRing(ring), ring_(ring) {}
     /// Runs `action` once, just after the `nth` operation of `kind` from now (from 1).
     void after(Kind kind, unsigned nth, std::function<void()> action) {
         actions_.push_back({kind, nth, std::move(action)});
@@ -41,14 +42,6 @@ public:
         run_actions(operation.request.kind);
         return true;
     }
-    void submit(Operation& operation) override { ring_.submit(operation); }
-    void cancel(Operation& operation) override { ring_.cancel(operation); }
-    void close(int fd) override { ring_.close(fd); }
-    void turn() override { ring_.turn(); }
-    void wake() override { ring_.wake(); }
-    Instant now() const override { return ring_.now(); }
-    WallTime wall_time() const override { return ring_.wall_time(); }
-    void fill_random(std::span<std::byte> target) override { ring_.fill_random(target); }
 
 private:
     struct Action {
