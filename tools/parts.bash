@@ -3,6 +3,7 @@
 passed=0
 failed=0
 skips=()
+lanes=()
 part_seconds_max=${part_seconds_max:-600}
 mkdir -p build/test-logs
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}
@@ -15,7 +16,7 @@ part() {
     local name=$1 counting=$2 log status=0 started=$SECONDS good=0 bad=0
     shift 2
     log=build/test-logs/${name// /-}.log
-    timeout --kill-after=10 "$part_seconds_max" "$@" >"$log" 2>&1 || status=$?
+    timeout --foreground --kill-after=30 "$part_seconds_max" "$@" >"$log" 2>&1 || status=$?
     case "$counting" in
         doctest) counts_of '.*test cases: *[0-9]* *| *\([0-9]*\) passed *| *\([0-9]*\) failed.*' ;;
         summary) counts_of '^\([0-9]*\) passed, \([0-9]*\) failed$' ;;
@@ -33,6 +34,41 @@ part() {
     passed=$((passed + good))
     failed=$((failed + bad))
 }
+
+# lane FUNCTION [ARGUMENT...]: begins the parts that FUNCTION runs, beside those of other lanes.
+lane() {
+    local counts=build/test-logs/lane-${#lanes[@]}
+    rm -f "$counts"
+    set -m  # a process group of its own, which Ctrl-C is passed on to
+    (
+        passed=0 failed=0 skips=()
+        "$@"
+        printf '%s\n' "$passed $failed" "${skips[@]}" >"$counts"
+    ) &
+    set +m
+    lanes+=($!)
+}
+
+# Waits for all lanes, and adds up their counts.
+join_lanes() {
+    local number good bad line
+    for number in "${!lanes[@]}"; do
+        wait "${lanes[number]}" || failed=$((failed + 1))
+        if [[ ! -s build/test-logs/lane-$number ]]; then continue; fi
+        read -r good bad <"build/test-logs/lane-$number"
+        passed=$((passed + good))
+        failed=$((failed + bad))
+        while IFS= read -r line; do skips+=("$line"); done \
+            < <(tail -n +2 "build/test-logs/lane-$number" | grep . || true)
+    done
+    lanes=()
+}
+
+end_lanes() {
+    for lane in "${lanes[@]}"; do kill -- "-$lane" 2>/dev/null || true; done
+    exit 130
+}
+trap end_lanes INT TERM
 
 # Sets good and bad from the last line of $log that the pattern matches.
 counts_of() {

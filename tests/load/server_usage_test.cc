@@ -165,7 +165,8 @@ TEST_CASE("context switches of a thread are kept once it has ended") {
         thread = std::thread([] {
             for (; !may_end; ++sleeps) std::this_thread::sleep_for(std::chrono::microseconds(10));
         });
-        while (sleeps < 500) ::sched_yield();
+        // More than are asked for: one that is held up on its way to sleep is no switch.
+        while (sleeps < 1000) ::sched_yield();
     });
     auto meter = UsageMeter::of_process(child.pid());
     REQUIRE(meter);

@@ -9,6 +9,7 @@ import subprocess
 import unittest
 
 import harness
+import process_usage
 import uring_refused_test
 
 LANDLOCK_CREATE_RULESET = 444
@@ -16,26 +17,11 @@ MESSAGE = b"Subject: a\r\n\r\nb\r\n"
 CAPABILITY_SETS = ("CapInh", "CapPrm", "CapEff", "CapAmb")
 
 
-def statuses(server):
-    """/proc/PID/status of every thread, as dictionaries."""
-    folder = f"/proc/{server.process.pid}/task"
-    for task in os.listdir(folder):
-        with open(os.path.join(folder, task, "status"), encoding="utf-8") as file:
-            yield dict(re.findall(r"^(\w+):\s*(.*)$", file.read(), re.M))
-
-
 def privileged_port():
     """A free port that root alone may open; None where every user may open all."""
     with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", encoding="ascii") as file:
         first = int(file.read())
-    for port in range(first - 1, 600, -1):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-    return None
+    return harness.free_port(range(first - 1, 600, -1))
 
 
 class PrivilegesTest(harness.SystemTest):
@@ -44,7 +30,7 @@ class PrivilegesTest(harness.SystemTest):
         self.world.deliver(MESSAGE)
 
     def assert_nothing_left(self, server, sets=CAPABILITY_SETS):
-        for status in statuses(server):
+        for status in process_usage.statuses(server):
             self.assertEqual(status["NoNewPrivs"], "1")
             for name in sets:
                 self.assertEqual(int(status[name], 16), 0, name)

@@ -15,7 +15,7 @@ PACKAGES = {"ext4": "e2fsprogs", "xfs": "xfsprogs", "btrfs": "btrfs-progs"}
 # mkfs.xfs refuses less than 300 MiB. The image is sparse.
 MEBIBYTES = {"ext4": 64, "xfs": 320, "btrfs": 128}
 # A server that was killed holds its descriptors a moment longer (io_uring).
-SECONDS_TO_UNMOUNT = 10
+SECONDS_TO_UNMOUNT = 60
 
 
 def run(*command):

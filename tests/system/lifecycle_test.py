@@ -10,6 +10,7 @@ import time
 import unittest
 
 import harness
+import process_usage
 
 MESSAGE = b"Subject: one\r\n\r\nhello\r\n"
 
@@ -22,13 +23,11 @@ class SignalTest(harness.SystemTest):
         self.world.deliver(MESSAGE)
 
     def test_sigterm_without_sessions_ends_with_0_at_once(self):
-        server = self.world.serve()
-        started = time.monotonic()
+        server = self.world.serve(limits={"drain_timeout": '"1h"'})
         server.stop()
-        self.assertLess(time.monotonic() - started, 3)
 
     def test_sigterm_lets_a_session_finish(self):
-        server = self.world.serve()
+        server = self.world.serve(limits={"drain_timeout": '"1h"'})
         client = server.logged_in()
         self.assert_starts(client.ask("DELE 1"), "+OK")
         server.process.send_signal(signal.SIGTERM)
@@ -62,17 +61,15 @@ class SignalTest(harness.SystemTest):
         self.assert_starts(client.ask("DELE 1"), "+OK")
         server.process.send_signal(signal.SIGTERM)
         self.wait_until_refused(server.port)
-        started = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
         server.wait_for_end()
-        self.assertLess(time.monotonic() - started, 3)
         self.assertEqual(len(self.world.stored()), 1)
 
     def wait_until_refused(self, port):
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + harness.SECONDS_TO_ANSWER
         while time.monotonic() < deadline:
             try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                socket.create_connection(("127.0.0.1", port), harness.SECONDS_TO_ANSWER).close()
             except ConnectionRefusedError:
                 return
             except ConnectionResetError:
@@ -158,14 +155,12 @@ class StartTest(harness.SystemTest):
     def test_started_as_root_it_serves_as_the_user_of_the_storage(self):
         self.world.deliver(MESSAGE)
         server = self.world.serve(as_root=True, environment={"ASAN_OPTIONS": "detect_leaks=0"})
-        for task in os.listdir(f"/proc/{server.process.pid}/task"):
-            with open(f"/proc/{server.process.pid}/task/{task}/status", encoding="utf-8") as file:
-                status = file.read()
-            uid, gid = harness.UNPRIVILEGED.pw_uid, harness.UNPRIVILEGED.pw_gid
-            self.assertRegex(status, rf"Uid:\s+{uid}\s+{uid}\s+{uid}\s+{uid}\n")
-            self.assertRegex(status, rf"Gid:\s+{gid}\s+{gid}\s+{gid}\s+{gid}\n")
-            self.assertRegex(status, rf"Groups:\s*({gid})?\s*\n")
-            self.assertRegex(status, r"CapEff:\s+0+\n")
+        uid, gid = str(harness.UNPRIVILEGED.pw_uid), str(harness.UNPRIVILEGED.pw_gid)
+        for status in process_usage.statuses(server):
+            self.assertEqual(status["Uid"].split(), 4 * [uid])
+            self.assertEqual(status["Gid"].split(), 4 * [gid])
+            self.assertIn(status["Groups"].strip(), ("", gid))
+            self.assertEqual(int(status["CapEff"], 16), 0)
         self.assertEqual(server.logged_in().retrieve(1), MESSAGE)
         server.process.send_signal(signal.SIGTERM)
 
@@ -173,7 +168,7 @@ class StartTest(harness.SystemTest):
     def test_started_as_root_with_a_user_that_does_not_exist_it_names_it(self):
         path = self.world.configuration(storage={"user": '"no-such-user-here"'})
         done = subprocess.run(harness.unprivileged([harness.settings.binary, "serve", "--config", path], True),
-                              capture_output=True, text=True, timeout=20, check=False)
+                              capture_output=True, text=True, timeout=harness.SECONDS_TO_ANSWER, check=False)
         self.assertIn(done.returncode, (1, 2))
         self.assertIn("no-such-user-here", done.stdout + done.stderr)
 
@@ -195,7 +190,8 @@ class DemoTest(harness.SystemTest):
         lines = re.findall(r"^\s*(curl .*)$", printed, re.M)
         self.assertEqual(len(lines), 3, printed)
         for line in lines:
-            done = subprocess.run(["sh", "-c", line], capture_output=True, timeout=20, check=False)
+            done = subprocess.run(["sh", "-c", line], capture_output=True, check=False,
+                                  timeout=harness.SECONDS_TO_ANSWER)
             self.assertEqual(done.returncode, 0, f"{line}\n{done.stderr}")
             self.assertGreater(len(done.stdout), 0)
         self.assertIn("pop3s://", lines[-1])

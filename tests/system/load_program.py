@@ -8,6 +8,7 @@ import unittest
 import harness
 
 FELL_BEHIND = 4  # pop3load's exit code
+LONGER = "10s"   # where a session takes longer than a short run: a busy machine
 
 
 def pop3load(*arguments):
@@ -28,16 +29,20 @@ class LoadCase(unittest.TestCase):
     def setUp(self):
         harness.need_program(self, "pop3load")
 
-    def run_load(self, port, *arguments, seconds="300ms", users=1, expect=None):
-        """What became of a short run, and its report. In the closed model unless told otherwise."""
+    def run_load(self, port, *arguments, seconds="300ms", timeout="30s", users=1, expect=None):
+        """What became of a short run, and its report. In the closed model unless told otherwise. An
+        answer that takes longer than `timeout` is a fault."""
         with tempfile.NamedTemporaryFile(suffix=".json") as report:
             is_told = any(word in arguments for word in ("--rate", "--connections", "--find-max", "specmail2001"))
             load = [] if is_told else ["--connections", "1"]
             done = subprocess.run(
                 pop3load("run", "--port", str(port), "--user-count", str(users), "--quiet",
-                         "--duration", seconds, "--warm-up", "100ms", "--timeout", "2s",
+                         "--duration", seconds, "--warm-up", "100ms", "--timeout", timeout,
                          "--threads", "1", "--json", report.name, *load, *arguments),
-                capture_output=True, text=True, timeout=120, check=False)
+                capture_output=True, text=True, timeout=300, check=False)
+            if expect == 0 and seconds != LONGER and done.stderr.endswith("no session ended well\n"):
+                return self.run_load(port, *arguments, seconds=LONGER, timeout=timeout, users=users,
+                                     expect=expect)
             if expect is not None:
                 # A busy machine holds up the generator, and it says so: no matter here.
                 codes = [expect, FELL_BEHIND] if expect == 0 else [expect]

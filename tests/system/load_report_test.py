@@ -10,7 +10,7 @@ import unittest
 
 import harness
 
-SECONDS_MAX = 60
+SECONDS_MAX = 300
 BROWSER = "chromium"
 WRITES_REPORT = "a report is written to REPORT_OUT for the browser test to open"
 

@@ -4,6 +4,7 @@ import socket
 import subprocess
 import time
 
+import harness
 from false_server import FalseServer, Session
 from load_program import LoadCase, pop3load
 
@@ -15,9 +16,9 @@ class SlowLogin(Session):
 
 
 class LoadTruthTest(LoadCase):
-    def check_noticed(self, mischief, fault, *arguments):
+    def check_noticed(self, mischief, fault, *arguments, **options):
         with FalseServer(mischief) as server:
-            done, report = self.run_load(server.port, *arguments, expect=1)
+            done, report = self.run_load(server.port, *arguments, expect=1, **options)
         self.assertTrue(fault in done.stderr or "no session ended well: " in done.stderr, done.stderr)
         self.assertGreater(report.faults.get(fault, 0), 0)
 
@@ -84,7 +85,7 @@ class LoadTruthTest(LoadCase):
         self.check_noticed("garbage", "malformed_answer")
 
     def test_a_server_that_says_nothing(self):
-        self.check_noticed("hang", "timed_out")
+        self.check_noticed("hang", "timed_out", timeout="1s")
 
     def test_nobody_listens(self):
         with socket.socket() as unused:
@@ -93,6 +94,7 @@ class LoadTruthTest(LoadCase):
         self.assertIn("Connection refused", done.stderr)
         self.assertGreater(report.faults["connect_failed"], 0)
 
+    @harness.alone
     def test_a_stall_is_seen_by_every_session_it_delays(self):
         """20 sessions a second, one stall of a second, two connections at most: the sessions that
         wait for theirs are only in the corrected latency."""
@@ -134,7 +136,7 @@ class LoadTruthTest(LoadCase):
                 (["fly"], "subcommand")]:
             with self.subTest(arguments=arguments):
                 done = subprocess.run(pop3load(*arguments), capture_output=True, text=True,
-                                      timeout=20, check=False)
+                                      timeout=60, check=False)
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertIn(said, done.stderr)
 
@@ -145,9 +147,10 @@ class LoadTruthTest(LoadCase):
                          "--connections", "1", "--quiet", "--duration", "60s",
                          "--warm-up", "100ms"),
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            time.sleep(1)
+            harness.wait_until(lambda: server.sessions > 0, "the first session")
+            time.sleep(1)  # the warm-up is over
             load.send_signal(signal.SIGINT)
-            out, _ = load.communicate(timeout=20)
+            out, _ = load.communicate(timeout=60)
         self.assertEqual(load.returncode, 130)
         self.assertIn("session", out)
 

@@ -17,7 +17,7 @@ LOOK_SECONDS = 0.01
 
 
 class LoginCacheTest(harness.SystemTest):
-    """What is hashed is seen by what it costs: CPU, which no other program's load changes much."""
+    """What is hashed is seen by what it costs: CPU, which other programs make up to twice as dear."""
 
     def setUp(self):
         super().setUp()
@@ -45,13 +45,13 @@ class LoginCacheTest(harness.SystemTest):
     def test_a_wrong_password_is_hashed_each_time(self):
         server = self.world.serve(limits={"failed_delay": '"0s"'})
         once = self.cost(server, 1)
-        self.assertGreater(self.cost(server, 2, "-ERR [AUTH]", "three blind mice"), 1.25 * once)
+        self.assertGreater(self.cost(server, 3, "-ERR [AUTH]", "three blind mice"), 1.75 * once)
         self.assertLess(self.cost(server, 1), once / 2)
 
     def test_without_a_cache_every_login_is_hashed(self):
         server = self.world.serve(auth={"cache_ttl": '"0s"'})
         once = self.cost(server, 1)
-        self.assertGreater(self.cost(server, 2), 1.5 * once)
+        self.assertGreater(self.cost(server, 2), once)
 
     def test_a_changed_password_counts_at_once(self):
         server = self.world.serve(limits={"failed_delay": '"0s"'})

@@ -76,7 +76,7 @@ class MechanismsTest(harness.SystemTest):
 
     def curl(self, *options, scheme="pop3s", port=None):
         return subprocess.run(
-            ["curl", "--silent", "--show-error", "--insecure", "--max-time", "20", *options,
+            ["curl", "--silent", "--show-error", "--insecure", "--max-time", "60", *options,
              f"{scheme}://127.0.0.1:{port or self.tls_port}/1"], capture_output=True, check=False)
 
     def assert_fetched(self, done):
@@ -135,7 +135,7 @@ class MechanismsTest(harness.SystemTest):
         """tls-unique, which Python's ssl has, on TLS 1.2; bound to another channel it is refused."""
         for binding, is_right in ((None, True), (b"of another channel", False)):
             context = tls_test.lenient_context(ssl.TLSVersion.TLSv1_2)
-            with socket.create_connection(("127.0.0.1", self.tls_port), timeout=20) as raw:
+            with socket.create_connection(("127.0.0.1", self.tls_port), timeout=harness.SECONDS_TO_ANSWER) as raw:
                 secured = context.wrap_socket(raw)
                 binding = binding or secured.get_channel_binding("tls-unique")
                 client = ScramClient(secured, "mrose", harness.PASSWORD, binding)

@@ -1,6 +1,7 @@
 """What a running server has of the machine: memory, descriptors, processor time."""
 import contextlib
 import os
+import re
 import time
 
 
@@ -26,6 +27,16 @@ def descriptors(server):
     with contextlib.suppress(PermissionError):
         return len(os.listdir(path))
     return None
+
+
+def statuses(server):
+    """/proc/PID/status of every thread, as dictionaries."""
+    folder = f"/proc/{server.process.pid}/task"
+    for task in os.listdir(folder):
+        # The kernel's workers of a ring come and go.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), \
+             open(os.path.join(folder, task, "status"), encoding="utf-8") as file:
+            yield dict(re.findall(r"^(\w+):\s*(.*)$", file.read(), re.M))
 
 
 def cpu_seconds(server):

@@ -69,7 +69,7 @@ class RecordingProxy:
     def take_exchanges(self):
         """The exchanges of every connection so far, which have ended; forgets them."""
         for thread in self._open:
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive(), "a connection is still open"
         recordings, self.recordings, self._open = self.recordings, [], []
         return [exchange for recording in recordings for exchange in recording.exchanges()]

@@ -104,11 +104,8 @@ def read_body(client):
 
 
 def look(server, user="mrose"):
-    """(unique-id, octets) of all messages, in the order of their numbers; LIST, STAT and RETR agree. The
-    maildrop's lock must be free."""
-    with harness.Client(server.port) as client:
-        reply = client.log_in(user)
-        assert reply.startswith("+OK"), reply
+    """(unique-id, octets) of all messages, in the order of their numbers; LIST, STAT and RETR agree."""
+    with harness.logged_in_when_unlocked(lambda: harness.Client(server.port), user) as client:
         count, total = client.ask("STAT").split()[1:]
         listed = [int(line.split()[1]) for line in client.listing("LIST")]
         ids = [line.split()[1] for line in client.listing("UIDL")]

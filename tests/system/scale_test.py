@@ -132,7 +132,7 @@ class StandingTest(unittest.TestCase):
         with open(users, "w", encoding="ascii") as file:
             file.writelines(maildrops.passwd_lines(sets, {"PLAIN": ["{PLAIN}" + maildrops.PASSWORD]}))
         peer = peers.Restante(harness.settings.build, settings=f"[runtime]\nreactors = {reactors}\n")
-        place = peers.Place(os.path.join(self.folder, "server"), mail, users, peers.free_port())
+        place = peers.Place(os.path.join(self.folder, "server"), mail, users, harness.free_port())
         running = peers.Running(peer, place, group)
         self.addCleanup(running.stop)
         return running

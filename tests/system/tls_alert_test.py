@@ -14,7 +14,7 @@ class Wire:
     """A client's TLS over a socket that the test can write to as well."""
 
     def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=harness.SECONDS_TO_ANSWER)
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = lenient_context().wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
 
@@ -60,7 +60,7 @@ class AlertTest(harness.SystemTest):
         return octets
 
     def test_what_begins_no_handshake(self):
-        with socket.create_connection(("127.0.0.1", self.tls_port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", self.tls_port), timeout=harness.SECONDS_TO_ANSWER) as connection:
             connection.sendall(b"\x16\x03\x01\x00\x04\xff\x00\x00\x00" + MUCH)
             self.assertEqual(self.end_of(connection)[:1], bytes([ALERT]))
 

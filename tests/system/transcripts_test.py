@@ -85,13 +85,15 @@ class Connection:
 class Player:
     """Plays the steps; an AssertionError says at which line what was wrong."""
 
-    def __init__(self, test, script, port, way):
+    def __init__(self, test, script, server, port, way):
         self.test = test
         self.script = script
+        self.server = server
         self.port = port
         self.way = way
         self.connections = {}
         self.current = None
+        self.ended = 1  # connections that the server must have noticed the end of; one was the harness's
         self.lines = set()
         self.dialogue = []
 
@@ -147,15 +149,15 @@ class Player:
                 pass
 
     def do_server_closes(self, _):
+        self.ended += 1
         self.test.assertEqual(self.current.rest(), b"", "expected the server to close without a word")
 
     def do_close(self, _):
         self.current.close()
-        self.wait_for_the_server()
-
-    def wait_for_the_server(self):
-        """Until it noticed a lost connection: what other sessions see afterwards is judged."""
-        time.sleep(0.05)
+        self.ended += 1
+        # What other sessions see once the server has noticed is judged; its lock is gone before it logs.
+        harness.wait_until(lambda: self.server.log().count(": Disconnected") >= self.ended,
+                           "the server to notice the end of a connection")
 
     def do_remove(self, step):
         os.remove(self.path_of(step.value))
@@ -193,7 +195,8 @@ class TranscriptTest(harness.SystemTest):
             self.world = harness.World(self)
             self.lay_out(script)
             server = self.world.serve(**self.sections(script, way))
-            Player(self, script, self.tls_port if way.tls == "required" else server.port, way).play()
+            port = self.tls_port if way.tls == "required" else server.port
+            Player(self, script, server, port, way).play()
             self.wait_until_unlocked()
             left = {name.split(":")[0] for name in self.world.stored()}
             expected = {self.names[number - 1].split(":")[0] for number in script.left}
@@ -229,7 +232,7 @@ class TranscriptTest(harness.SystemTest):
             return
         directory = os.open(path, os.O_RDONLY)
         self.addCleanup(os.close, directory)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + harness.SECONDS_TO_ANSWER
         while time.monotonic() < deadline:
             try:
                 return fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
