@@ -45,7 +45,9 @@ public:
     bool has_buffered() const { return begin_ < end_; }
     /// Those octets, valid until the next call of another function: an incomplete line's keyword
     /// may decide the limit that next() is given.
-    std::string_view buffered() const { return {octets_.get() + begin_, end_ - begin_}; }
+    std::string_view buffered() const {
+        return {octets_.get() + begin_, std::size_t{end_} - begin_};
+    }
     /// Overwrites what was given out, which may have been a password. Ends its `line`.
     void wipe();
 
@@ -55,19 +57,21 @@ public:
 private:
     void make_room(std::size_t octets);
     void release();
-    Next give_line(std::uint32_t after, std::size_t octets_max);
+    Next give_line(std::size_t after, std::size_t octets_max);
     Next wait_for_end(std::size_t octets_max);
 
+    using Offset = std::uint16_t;
+
     std::unique_ptr<char[]> octets_;
-    std::uint32_t capacity_ = 0;  // of octets_
-    // Offsets into octets_: begin_ <= scanned_ <= end_.
-    std::uint32_t begin_ = 0;    // of what was not given out
-    std::uint32_t end_ = 0;      // of what was received
-    std::uint32_t scanned_ = 0;  // no line end in [begin_, scanned_)
     std::uint32_t dropped_ = 0;  // octets of the overlong line dropped so far
+    Offset capacity_ = 0;        // of octets_
+    // Offsets into octets_: begin_ <= scanned_ <= end_.
+    Offset begin_ = 0;    // of what was not given out
+    Offset end_ = 0;      // of what was received
+    Offset scanned_ = 0;  // no line end in [begin_, scanned_)
 };
 
 // 100,000 connections have one each.
-static_assert(sizeof(LineReader) <= 32);
+static_assert(sizeof(LineReader) <= 24);
 
 }  // namespace pop3

@@ -79,6 +79,7 @@ private:
     std::optional<ClaimedIdentity> identify(std::string_view response);
     SaslStep take_identity(std::string_view response);
     SaslStep take_proof(std::string_view response);
+    SaslStep judge(const ScramKeys& keys);
     SaslStep answer(int outcome);
     SaslStep ask(Expected next);
     SaslStep fail() const;
@@ -93,10 +94,14 @@ private:
     Expected expected_ = Expected::identity;
     bool has_started_ = false;
     ClaimedIdentity identity_;
-    std::string first_;     // the response with the identity
+    std::string first_;     // the response with the identity, then SCRAM's with the proof
     std::string binding_;   // what SCRAM's `c=` must be, decoded
     bool is_bound_ = true;  // and was
     std::string output_;
+    // SCRAM's, from the challenge to the proof.
+    std::string messages_;  // of AuthMessage, what goes before client-final-message
+    ScramKeys keys_;
+    bool are_keys_to_be_derived_ = false;
     std::optional<Account> account_;
     const char* refusal_ = nullptr;
 };
@@ -165,7 +170,7 @@ SaslStep GsaslExchange::take_identity(std::string_view response) {
     identity_ = *std::move(identity);
     first_ = response;
     return {.kind = SaslStep::Kind::credentials,
-            .query = {kind_of(mechanism_), identity_.user, identity_.acts_as}};
+            .query = {kind_of(mechanism_), identity_.user, identity_.acts_as, false}};
 }
 
 std::optional<ClaimedIdentity> GsaslExchange::identify(std::string_view response) {
@@ -174,6 +179,7 @@ std::optional<ClaimedIdentity> GsaslExchange::identify(std::string_view response
     std::optional<ScramFirst> first = parse_scram_first(response);
     if (!first || !may_bind(*first)) return std::nullopt;
     binding_ = first->header;
+    messages_ = std::string(response.substr(first->header.size())) + ',';
     if (first->binding_name == "tls-exporter") binding_ += channel_.tls_exporter;
     if (first->binding_name == "tls-unique") binding_ += channel_.tls_unique;
     return std::move(first->identity);
@@ -193,20 +199,22 @@ bool GsaslExchange::may_bind(const ScramFirst& first) const {
 SaslStep GsaslExchange::supply(Credentials credentials) {
     account_ = std::move(credentials.account);
     refusal_ = credentials.refusal;
+    // Where the record has changed since the challenge, the proof does not fit the new one's keys.
+    if (expected_ == Expected::proof) return judge(credentials.scram);
     if (is_scram(mechanism_)) {
-        const ScramKeys& keys = credentials.scram;
-        set(GSASL_SCRAM_ITER, std::to_string(keys.iterations));
-        set(GSASL_SCRAM_SALT, base64_encode(keys.salt));
-        const Secret stored_key(base64_encode(keys.stored_key.text()));
-        const Secret server_key(base64_encode(keys.server_key.text()));
-        set(GSASL_SCRAM_STOREDKEY, stored_key.text());
-        set(GSASL_SCRAM_SERVERKEY, server_key.text());
+        keys_ = std::move(credentials.scram);
+        are_keys_to_be_derived_ = credentials.are_to_be_derived;
+        set(GSASL_SCRAM_ITER, std::to_string(keys_.iterations));
+        set(GSASL_SCRAM_SALT, base64_encode(keys_.salt));
     } else {
         set(GSASL_PASSWORD, credentials.secret.text());
     }
     int outcome = run(first_);
     if (!is_same_identity()) return fail();
-    if (is_scram(mechanism_) && outcome == GSASL_NEEDS_MORE) return ask(Expected::proof);
+    if (is_scram(mechanism_) && outcome == GSASL_NEEDS_MORE) {
+        messages_ += output_ + ',';
+        return ask(Expected::proof);
+    }
     if (outcome == GSASL_NEEDS_MORE) {  // DIGEST-MD5's server has proven itself; so far, so good?
         std::string proof = std::exchange(output_, {});
         outcome = run("");
@@ -224,10 +232,24 @@ bool GsaslExchange::is_same_identity() const {
 }
 
 SaslStep GsaslExchange::take_proof(std::string_view response) {
-    const std::optional<std::string> binding = parse_scram_binding(response);
-    if (!binding) return {SaslStep::Kind::malformed};
-    is_bound_ = *binding == binding_;
-    return answer(run(response));
+    const std::optional<ScramFinal> final = parse_scram_final(response);
+    if (!final) return {SaslStep::Kind::malformed};
+    is_bound_ = final->binding == binding_;
+    first_ = response;
+    messages_ += final->without_proof;
+    if (!are_keys_to_be_derived_ || fits_scram_keys(keys_, messages_, final->proof)) {
+        return judge(keys_);
+    }
+    return {.kind = SaslStep::Kind::credentials,
+            .query = {kind_of(mechanism_), identity_.user, identity_.acts_as, true}};
+}
+
+SaslStep GsaslExchange::judge(const ScramKeys& keys) {
+    const Secret stored_key(base64_encode(keys.stored_key.text()));
+    const Secret server_key(base64_encode(keys.server_key.text()));
+    set(GSASL_SCRAM_STOREDKEY, stored_key.text());
+    set(GSASL_SCRAM_SERVERKEY, server_key.text());
+    return answer(run(first_));
 }
 
 /// The proof was looked at. What is left to say to the client needs a challenge in POP3 (RFC 5034

@@ -40,8 +40,8 @@ Task<Result<Credentials>> LoginVerifier::credentials(CredentialQuery query, Logi
     const Identity identity = split_identity_of(query.user, query.acts_as);
     const bool is_master = !identity.acts_as.empty();
     Verifier& asked = is_master && sources_.masters != nullptr ? *sources_.masters : sources_.users;
-    Result<Credentials> found =
-        co_await asked.credentials(CredentialQuery{query.kind, identity.user, {}}, origin);
+    const CredentialQuery of_user{query.kind, identity.user, {}, query.derives};
+    Result<Credentials> found = co_await asked.credentials(of_user, origin);
     if (!found || !found->account) co_return found;
     std::optional<Account> account = std::exchange(found->account, std::nullopt);
     if (is_master && sources_.masters == nullptr) co_return found;

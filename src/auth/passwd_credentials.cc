@@ -49,8 +49,8 @@ Task<Result<Credentials>> PasswdFileVerifier::credentials(CredentialQuery query,
     if (query.kind == CredentialKind::secret) co_return secret_of(*std::move(candidate), user);
     const DigestAlgorithm algorithm =
         query.kind == CredentialKind::scram_sha_1 ? DigestAlgorithm::sha1 : DigestAlgorithm::sha256;
-    Result<Credentials> found =
-        co_await scram_of(*std::move(candidate), ScramQuery{user, algorithm, origin});
+    Result<Credentials> found = co_await scram_of(
+        *std::move(candidate), ScramQuery{user, algorithm, query.derives, origin});
     co_return found;
 }
 
@@ -68,37 +68,66 @@ Credentials PasswdFileVerifier::secret_of(Candidate candidate, std::string_view 
 Task<Result<Credentials>> PasswdFileVerifier::scram_of(Candidate candidate, ScramQuery query) {
     Credentials found;
     std::optional<ScramKeys> keys = scram_keys_of(candidate.stored.text(), query.algorithm);
-    std::optional<Secret> secret;
-    if (!keys) secret = plain_secret_of(candidate.stored.text());
-    if (keys || secret) {
-        found.account = std::move(candidate.account);
-    } else if (const std::optional<PasswdRecord> likeness = table_->representative()) {
-        keys = scram_keys_of(likeness->password, query.algorithm);
+    if (!keys && !plain_secret_of(candidate.stored.text())) {
+        candidate.account.reset();
+        const std::optional<PasswdRecord> likeness = table_->representative();
+        if (likeness) keys = scram_keys_of(likeness->password, query.algorithm);
     }
     if (keys) {
         const ScramSalt salt{false_credentials_.salt(query.user, keys->salt.size()),
                              keys->iterations};
+        found.account = std::move(candidate.account);
         found.scram = found.account
                           ? std::move(*keys)
                           : false_credentials_.scram_keys(query.user, salt, query.algorithm);
         co_return found;
     }
-    if (!found.account || !secret) secret = false_credentials_.secret(query.user);
+    if (!query.derives) co_return underived(std::move(candidate), query);
+    Result<Credentials> made = co_await derived(std::move(candidate), query);
+    co_return made;
+}
+
+ScramMemory::Origin PasswdFileVerifier::memory_origin(const Candidate& candidate,
+                                                      const ScramQuery& query) const {
+    return {query.user, candidate.stored.text(), query.algorithm};
+}
+
+/// The memory is asked for everybody, and false keys are made for everybody.
+Credentials PasswdFileVerifier::underived(Candidate candidate, const ScramQuery& query) {
+    const ScramSalt salt{.octets = false_credentials_.salt(query.user)};
+    Credentials found;
+    found.are_to_be_derived = true;
+    found.scram = false_credentials_.scram_keys(query.user, salt, query.algorithm);
+    std::optional<ScramKeys> known;
+    if (scram_memory_) known = scram_memory_->find(memory_origin(candidate, query), salt);
+    if (known && candidate.account) found.scram = std::move(*known);
+    found.account = std::move(candidate.account);
+    return found;
+}
+
+Task<Result<Credentials>> PasswdFileVerifier::derived(Candidate candidate, ScramQuery query) {
+    std::optional<Secret> secret;
+    if (candidate.account) secret = plain_secret_of(candidate.stored.text());
+    if (!secret) secret = false_credentials_.secret(query.user);
     const ScramSalt salt{.octets = false_credentials_.salt(query.user)};
     DerivationWork work(secret->text(), salt, query.algorithm);
     const HashApplicant applicant{.user = query.user,
                                   .origin = query.origin,
                                   .is_known = false,
-                                  .exists = found.account.has_value()};
+                                  .exists = candidate.account.has_value()};
     const std::int64_t ran = co_await hashing_.run(work, applicant);
     if (ran < 0) co_return std::unexpected(report_busy());
-    found.took_token = true;
     if (!work.result && work.result.error() == PasswordFault::unavailable) {
         co_return std::unexpected(outcome_of(std::unexpected(work.result.error())).error());
     }
-    if (!work.result) found.account.reset();  // no password for SCRAM (SASLprep)
+    if (!work.result) candidate.account.reset();  // no password for SCRAM (SASLprep)
+    const bool is_kept = scram_memory_ && candidate.account;
+    if (is_kept) scram_memory_->keep(memory_origin(candidate, query), *work.result);
+    Credentials found;
+    found.took_token = true;
     found.scram = work.result ? std::move(*work.result)
                               : false_credentials_.scram_keys(query.user, salt, query.algorithm);
+    found.account = std::move(candidate.account);
     co_return found;
 }
 

@@ -15,6 +15,7 @@
 #include "auth/hashing.h"
 #include "auth/passwd_file.h"
 #include "auth/password_fault.h"
+#include "auth/scram_memory.h"
 #include "auth/user_name.h"
 #include "auth/verification_cache.h"
 #include "auth/verifier.h"
@@ -48,7 +49,7 @@ struct PasswdSource {
     PasswdPlace place;
     UserNameRules rules;
     std::shared_ptr<const PasswdTable> initial;  ///< null: the first login reads the file
-    VerificationCache* cache = nullptr;          ///< null: every login is hashed
+    VerificationCache* cache = nullptr;          ///< null: every login is hashed, SCRAM's too
     Hashing& hashing;                            ///< the reactor's; outlives the verifier
     FalseCredentials false_credentials = FalseCredentials::make();  ///< the same for all reactors
 };
@@ -65,7 +66,9 @@ public:
           cache_(source.cache),
           hashing_(source.hashing),
           false_credentials_(source.false_credentials),
-          table_(std::move(source.initial)) {}
+          table_(std::move(source.initial)) {
+        if (cache_ != nullptr) scram_memory_.emplace();
+    }
 
     /// Of an ExternalProof: whether there is such a user who may log in. A token is not for a
     /// passwd-file to judge: Rejected. Policies of the account, acts_as and master users are the
@@ -109,10 +112,14 @@ private:
     struct ScramQuery {
         std::string_view user;  // canonical, where it can be one
         DigestAlgorithm algorithm;
+        bool derives;
         const LoginOrigin& origin;
     };
     Credentials secret_of(Candidate candidate, std::string_view user) const;
     Task<Result<Credentials>> scram_of(Candidate candidate, ScramQuery query);
+    Credentials underived(Candidate candidate, const ScramQuery& query);
+    Task<Result<Credentials>> derived(Candidate candidate, ScramQuery query);
+    ScramMemory::Origin memory_origin(const Candidate& candidate, const ScramQuery& query) const;
 
     Error report_busy();
 
@@ -123,6 +130,7 @@ private:
     VerificationCache* const cache_;
     Hashing& hashing_;
     const FalseCredentials false_credentials_;
+    std::optional<ScramMemory> scram_memory_;
     std::shared_ptr<const PasswdTable> table_;
     std::optional<Instant> looked_at_;  // and table_ was that of the file
     bool loading_ = false;

@@ -191,10 +191,16 @@ std::optional<ScramFirst> parse_scram_first(std::string_view response) {
     return first;
 }
 
-std::optional<std::string> parse_scram_binding(std::string_view response) {
-    const std::optional<std::string_view> binding = take_until(response, ',');
-    if (!binding || !binding->starts_with("c=")) return std::nullopt;
-    return base64_decode(binding->substr(2));
+std::optional<ScramFinal> parse_scram_final(std::string_view response) {
+    constexpr std::string_view proof_begins = ",p=";
+    const std::size_t end = response.rfind(proof_begins);
+    if (end == std::string_view::npos || !response.starts_with("c=")) return std::nullopt;
+    const std::string_view without_proof = response.substr(0, end);
+    std::string_view rest = without_proof.substr(2);
+    std::optional<std::string> binding = base64_decode(rest.substr(0, rest.find(',')));
+    std::optional<std::string> proof = base64_decode(response.substr(end + proof_begins.size()));
+    if (!binding || !proof) return std::nullopt;
+    return ScramFinal{*std::move(binding), without_proof, *std::move(proof)};
 }
 
 std::optional<ClaimedIdentity> parse_cram_md5(std::string_view response) {

@@ -43,8 +43,13 @@ struct ScramFirst {
     ClaimedIdentity identity;
 };
 std::optional<ScramFirst> parse_scram_first(std::string_view response);
-/// The decoded octets of `c=` in a client-final-message.
-std::optional<std::string> parse_scram_binding(std::string_view response);
+/// RFC 5802 §7, client-final-message.
+struct ScramFinal {
+    std::string binding;             ///< `c=`, decoded
+    std::string_view without_proof;  ///< client-final-message-without-proof
+    std::string proof;               ///< `p=`, decoded
+};
+std::optional<ScramFinal> parse_scram_final(std::string_view response);
 /// RFC 2195 §2: the user, a space, 32 lower-case hex digits.
 std::optional<ClaimedIdentity> parse_cram_md5(std::string_view response);
 /// RFC 2831 §2.1.2. Only a response that is for POP3, for `realm`, the nonce's first, and asks for

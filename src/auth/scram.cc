@@ -125,4 +125,16 @@ std::expected<bool, PasswordFault> verify_scram_keys(std::string_view password,
     return std::unexpected(made.error());
 }
 
+/// RFC 5802 §3: ClientProof is ClientKey XOR ClientSignature.
+bool fits_scram_keys(const ScramKeys& keys, std::string_view message, std::string_view proof) {
+    const std::optional<Secret> signature =
+        keyed_digest(keys.stored_key.text(), message, keys.algorithm);
+    if (!signature || proof.size() != signature->text().size()) return false;
+    std::string client_key(proof);
+    for (std::size_t i = 0; i < client_key.size(); ++i) client_key[i] ^= signature->text()[i];
+    const std::optional<Digest> stored_key = digest_of(keys.algorithm, client_key, "");
+    wipe(client_key);
+    return stored_key && equal_in_constant_time(stored_key->view(), keys.stored_key.text());
+}
+
 }  // namespace restante

@@ -51,4 +51,8 @@ std::expected<ScramKeys, PasswordFault> derive_scram_keys(std::string_view passw
 std::expected<bool, PasswordFault> verify_scram_keys(std::string_view password,
                                                      const ScramKeys& keys);
 
+/// Whether `proof` (ClientProof, decoded) of `message` (AuthMessage) is that of who knows the
+/// password of `keys`. Microseconds; time does not tell how much of it was right.
+bool fits_scram_keys(const ScramKeys& keys, std::string_view message, std::string_view proof);
+
 }  // namespace restante

@@ -27,6 +27,7 @@ namespace restante {
 /// Logins remembered at a time; 32 octets each. 4 MiB in all: half of what systemd and Linux let a
 /// process lock by default (8 MiB).
 inline constexpr std::size_t verification_cache_entries = std::size_t{1} << 17;
+inline constexpr std::size_t verification_cache_entry_octets = 32;
 /// Entries that one login may be in; a new one takes the place of the one that expires first.
 inline constexpr std::size_t verification_cache_ways = 4;
 

@@ -101,6 +101,9 @@ struct CredentialQuery {
     CredentialKind kind;
     std::string_view user;
     std::string_view acts_as{};
+    /// Of SCRAM: keys are derived where they must be, which takes long. A challenge does without
+    /// them (`Credentials::are_to_be_derived`), so whoever opens an exchange costs nothing.
+    bool derives = true;
 };
 
 /// Always something to compute with, so that an exchange goes on alike for everybody: for users
@@ -110,7 +113,10 @@ struct Credentials {
     const char* refusal = nullptr;   ///< Rejected::reason, for a client that knows the secret
     Secret secret;                   ///< CredentialKind::secret
     ScramKeys scram;                 ///< the other kinds
-    bool took_token = false;         ///< of the address, for a hash (throttle.h)
+    /// Salt and iterations are true; the keys only where the client's proof fits them. Where it
+    /// does not, and not before, they are to be asked for with CredentialQuery::derives.
+    bool are_to_be_derived = false;
+    bool took_token = false;  ///< of the address, for a hash (throttle.h)
 };
 
 class Verifier {

@@ -2,6 +2,7 @@
 /// rest. It does what a server does at its start, in the same order, and says what came of it.
 
 #include <array>
+#include <cinttypes>
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -25,9 +26,16 @@ void print_line(std::string_view check, const Finding& finding) {
 }
 
 void print_object(std::string_view check, const Finding& finding, bool is_first) {
-    std::printf("%s\n{\"check\":%s,\"verdict\":\"%s\",\"what\":%s,\"cure\":%s}",
+    std::printf("%s\n{\"check\":%s,\"verdict\":\"%s\",\"what\":%s,\"cure\":%s",
                 is_first ? "[" : ",", json_string(check).c_str(), name_of(finding.verdict),
                 json_string(finding.what).c_str(), json_string(finding.cure).c_str());
+    const char* before = ",\"terms\":[";
+    for (const MemoryTerm& term : finding.terms) {
+        std::printf("%s{\"name\":%s,\"count\":%" PRIu64 ",\"octets\":%" PRIu64 "}", before,
+                    json_string(term.name).c_str(), term.count, term.octets);
+        before = ",";
+    }
+    std::printf("%s}", finding.terms.empty() ? "" : "]");
 }
 
 }  // namespace

@@ -236,10 +236,10 @@ Finding check_users(Patient& patient) {
     const auto table = load_passwd_table(path);
     if (!table) return fail(table.error() + ": every login is refused", permissions);
     patient.own_maildrops = (*table)->own_maildrops();
+    const std::uint64_t users = patient.users = (*table)->user_count();
     struct stat status;
     const bool is_open = ::stat(path.c_str(), &status) == 0 && (status.st_mode & 07) != 0;
     if (is_open) return warn(path + " may be read by every user of this machine", permissions);
-    const std::uint64_t users = (*table)->user_count();
     if ((*table)->fault_count() > 0) {
         return warn(fmt::format("{}: {} users, and {} lines that cannot be used", path, users,
                                 (*table)->fault_count()),
@@ -247,6 +247,48 @@ Finding check_users(Patient& patient) {
     }
     if (users == 0) return warn(path + " has no users", "restante passwd add NAME");
     return ok(fmt::format("{}: {} users", path, users));
+}
+
+constexpr double octets_a_gib = 1 << 30;
+
+/// 0 where it cannot be said.
+std::uint64_t file_octets(const std::string& path) {
+    struct stat status;
+    const bool is_known = !path.empty() && ::stat(path.c_str(), &status) == 0;
+    return is_known ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
+/// "at most 6.2 GiB: connections 0.4, lines 4.8 ...": those that make a difference.
+std::string describe_memory(const std::vector<MemoryTerm>& terms) {
+    std::string text = fmt::format("at most {:.1f} GiB", memory_bound(terms) / octets_a_gib);
+    const char* before = ": ";
+    for (const MemoryTerm& term : terms) {
+        const double gib = term.total() / octets_a_gib;
+        if (gib < 0.05) continue;
+        text += fmt::format("{}{} {:.1f}", before, term.name, gib);
+        before = ", ";
+    }
+    return text + "; the kernel's sockets come to it";
+}
+
+/// After the check of the users, whose number counts.
+Finding check_memory(Patient& patient) {
+    const AuthConfig& auth = patient.config.auth;
+    const std::vector<MemoryTerm> terms = memory_terms(
+        patient.config,
+        {.descriptors = descriptor_limit(),
+         .users = patient.users,
+         .user_file_octets = file_octets(auth.backend.path) + file_octets(auth.master.path)});
+    Finding finding = ok(describe_memory(terms));
+    finding.terms = terms;
+    const auto installed = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+                           static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    if (memory_bound(terms) <= installed) return finding;
+    finding.verdict = Verdict::warn;
+    finding.what += fmt::format(", and this machine has {:.1f}", installed / octets_a_gib);
+    finding.cure =
+        "lower [limits] connections and index_memory, or [auth] hash_memory, until it fits";
+    return finding;
 }
 
 /// Before the server stops being root, which may read all.
@@ -305,6 +347,7 @@ constexpr DoctorCheck checks[] = {
     {"dumps", check_dumps},
     {"mail root", check_mail_root},
     {"users", check_users},
+    {"memory", check_memory},
     {"renewal", check_renewal},
     {"confinement", check_confinement},
 };

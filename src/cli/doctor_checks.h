@@ -5,8 +5,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/config.h"
+#include "server/memory_bound.h"
 
 namespace restante {
 
@@ -19,13 +21,15 @@ enum class Verdict : std::uint8_t {
 struct Finding {
     Verdict verdict = Verdict::ok;
     std::string what;
-    std::string cure = {};  ///< "" where there is nothing to do
+    std::string cure = {};               ///< "" where there is nothing to do
+    std::vector<MemoryTerm> terms = {};  ///< what memory is a sum of; of one check only
 };
 
 /// What the checks have in common.
 struct Patient {
     const Config& config;
     std::string own_maildrops = {};  ///< PasswdTable's, once the user database was read
+    std::uint64_t users = 0;         ///< likewise
 };
 
 /// One line of the report.

@@ -1,6 +1,16 @@
 #include "maildir/index_cache.h"
 
 namespace restante {
+namespace {
+
+/// An entry with its path and its places in list and table.
+constexpr std::size_t entry_octets = 512;
+
+std::size_t octets_of(const CachedIndex& cached) {
+    return cached.index->encoded().size() + entry_octets;
+}
+
+}  // namespace
 
 CachedIndex IndexCache::find(std::string_view path) {
     const auto found = by_path_.find(path);
@@ -11,7 +21,7 @@ CachedIndex IndexCache::find(std::string_view path) {
 
 void IndexCache::put(std::string_view path, CachedIndex cached) {
     if (const auto found = by_path_.find(path); found != by_path_.end()) erase(found->second);
-    const std::size_t octets = cached.index->encoded().size();
+    const std::size_t octets = octets_of(cached);
     if (octets > octets_max) return;
     while (octets_ + octets > octets_max) erase(std::prev(entries_.end()));
     entries_.push_front({std::string(path), std::move(cached)});
@@ -20,7 +30,7 @@ void IndexCache::put(std::string_view path, CachedIndex cached) {
 }
 
 void IndexCache::erase(std::list<Entry>::iterator entry) {
-    octets_ -= entry->cached.index->encoded().size();
+    octets_ -= octets_of(entry->cached);
     by_path_.erase(entry->path);
     entries_.erase(entry);
 }

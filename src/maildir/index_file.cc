@@ -93,6 +93,16 @@ bool same_file(const FileIdentity& a, const FileIdentity& b) {
            a.modified_nanoseconds == b.modified_nanoseconds;
 }
 
+bool holds(const IndexTrust& then, const IndexTrust& now) {
+    const auto is_as_then = [](const FolderTrust& old, const FolderTrust& present) {
+        return old.is_trusted && same_folder(old.folder, present.folder);
+    };
+    return !then.has_unmeasured && then.policy == now.policy && is_as_then(then.fresh, now.fresh) &&
+           is_as_then(then.current, now.current) &&
+           same_file(then.dovecot_uidlist, now.dovecot_uidlist) &&
+           same_file(then.courier_sizelist, now.courier_sizelist);
+}
+
 MaildropIndex::MaildropIndex(std::vector<char> file, const Layout& layout)
     : file_(std::move(file)),
       count_(layout.header.count),
@@ -195,6 +205,13 @@ RetiredId MaildropIndex::retired(std::uint32_t at) const {
     ASSERT(at < retired_count_);
     const auto record = read_record<RetiredRecord>(file_, retired_at_ + at * sizeof(RetiredRecord));
     return {text(record.id_at, record.id_octets), record.inode};
+}
+
+bool MaildropIndex::is_irreplaceable() const {
+    if (retired_count_ > 0) return true;
+    for (std::uint32_t at = 0; at < count_; ++at)
+        if (message(at).id_kind == UniqueIdKind::content) return true;
+    return false;
 }
 
 std::uint32_t next_generation(std::uint32_t previous, WallTime now) {

@@ -73,6 +73,8 @@ struct IndexTrust {
     bool has_unmeasured = false;
     friend bool operator==(const IndexTrust&, const IndexTrust&) = default;
 };
+/// Nothing has changed since the index was made, and nothing of it was left open.
+bool holds(const IndexTrust& then, const IndexTrust& now);
 
 /// An id that no message but the one with `inode` may have: its message is gone, but another with
 /// the same name is or was there. Inode 0: nobody may.
@@ -131,6 +133,9 @@ public:
 
     std::uint32_t retired_count() const { return retired_count_; }
     RetiredId retired(std::uint32_t at) const;  ///< `at` < retired_count()
+    /// It has unique-ids that nothing else on disk tells: would it be lost, another message might
+    /// get that of a removed one.
+    bool is_irreplaceable() const;
 
 private:
     friend class IndexBuilder;

@@ -45,30 +45,18 @@ FolderTrust trust_in(const FolderState& state) {
     return {.folder = identity_of(state.status), .is_trusted = state.is_settled};
 }
 
-bool holds(const FolderTrust& then, const FolderTrust& now) {
-    return then.is_trusted && same_folder(then.folder, now.folder);
-}
-
-/// It has unique-ids that nothing else on disk tells: would it be lost, another message might get
-/// that of a removed one.
-bool is_irreplaceable(const MaildropIndex& index) {
-    if (index.retired_count() > 0) return true;
-    for (std::uint32_t at = 0; at < index.count(); ++at)
-        if (index.message(at).id_kind == UniqueIdKind::content) return true;
-    return false;
-}
-
-/// Nothing has changed since the index was made, and nothing of it was left open.
-bool holds(const IndexTrust& then, const IndexTrust& now) {
-    return !then.has_unmeasured && then.policy == now.policy && holds(then.fresh, now.fresh) &&
-           holds(then.current, now.current) &&
-           same_file(then.dovecot_uidlist, now.dovecot_uidlist) &&
-           same_file(then.courier_sizelist, now.courier_sizelist);
-}
-
 /// Both are known, and the same.
 bool is_same(const std::optional<FileIdentity>& then, const std::optional<FileIdentity>& now) {
     return then && now && same_file(*then, *now);
+}
+
+/// What making an index takes beside it.
+std::uint64_t making_octets(const Scan& scan) {
+    const std::size_t readers = std::min(readers_max, scan.files.size());
+    std::uint64_t name_octets = 0;
+    for (const DirectoryListing& listing : scan.listings) name_octets += listing.name_octets();
+    return scan.files.size() * making_octets_a_message + making_copies_max * name_octets +
+           readers * BufferPool::buffer_octets;
 }
 
 }  // namespace
@@ -86,12 +74,20 @@ Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::run() {
     if (!has_same_names) file = co_await identify_index();
     const bool is_current = cached.index != nullptr && is_same(cached.file, file);
     if (is_current && holds(cached.index->trust(), *now)) {
+        const std::uint64_t octets = cached.index->encoded().size();
+        if (!share_.resize(octets)) {  // what most logins need costs no frame
+            const Result<void> room = co_await await_share(context_.ring, share_, octets);
+            if (!room) co_return std::unexpected(room.error());
+        }
         if (!has_same_names) context_.cache.put(place_.path, {cached.index, file, maildrop});
         co_return cached.index;
     }
     std::shared_ptr<const MaildropIndex> previous = std::move(cached.index);
     if (!is_current) {
         if (file && !file->exists) previous = nullptr;  // removed: what it remembered is not wanted
+        const std::uint64_t octets = file ? std::min(file->octets, index_octets_max) : 0;
+        const Result<void> room = co_await await_share(context_.ring, share_, octets);
+        if (!room) co_return std::unexpected(room.error());
         const std::shared_ptr<const MaildropIndex> stored = co_await read_index();
         // An older one: it could not be replaced, or somebody restored it.
         const bool is_newest =
@@ -105,7 +101,9 @@ Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::run() {
     }
     Result<std::shared_ptr<const MaildropIndex>> rebuilt =
         co_await rebuild(std::move(previous), *now);
-    if (rebuilt) co_await keep(*rebuilt);
+    if (!rebuilt) co_return rebuilt;
+    share_.resize((*rebuilt)->encoded().size());  // less than making it took
+    co_await keep(*rebuilt);
     co_return rebuilt;
 }
 
@@ -129,7 +127,7 @@ Task<std::shared_ptr<const MaildropIndex>> IndexRefresh::read_index() {
 }
 
 Task<void> IndexRefresh::keep(std::shared_ptr<const MaildropIndex> index) {
-    const bool durable = context_.options.durable && is_irreplaceable(*index);
+    const bool durable = context_.options.durable && index->is_irreplaceable();
     const std::int64_t written = co_await perform(
         context_.ring, Request::replace_file(directory_, index_name, index->encoded(), durable));
     if (written < 0) {
@@ -196,6 +194,11 @@ Task<Result<FileIdentity>> IndexRefresh::identify(const char* name) {
 /// `trust` was taken before anything is read here: what changes meanwhile shows at the next login.
 Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::rebuild(
     std::shared_ptr<const MaildropIndex> previous, IndexTrust trust) {
+    const std::uint64_t beside =
+        (previous == nullptr ? 0 : previous->encoded().size()) +
+        making_copies_max * (trust.dovecot_uidlist.octets + trust.courier_sizelist.octets);
+    Result<void> room = co_await await_share(context_.ring, share_, beside);
+    if (!room) co_return std::unexpected(room.error());
     const Result<Lists> lists = co_await read_lists();
     if (!lists) co_return std::unexpected(lists.error());
     std::optional<IndexLookup> lookup;
@@ -214,6 +217,8 @@ Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::rebuild(
             co_return std::unexpected(
                 Error{ErrorKind::exhausted, 0, "more messages than an index holds"});
         }
+        room = co_await await_share(context_.ring, share_, beside + making_octets(*scan));
+        if (!room) co_return std::unexpected(room.error());
         const std::size_t messages = scan->files.size();
         std::optional<UniqueIdAssignment> assignment;
         const auto assign = [this, &assignment, &sources, &scan] {
@@ -398,7 +403,7 @@ Task<Result<IndexRefresh::Attempt>> IndexRefresh::stand_in(const ScannedFile& fi
 void IndexRefresh::warn(LogLevel level, std::string_view text) {
     if (!context_.log.is_enabled(level)) return;
     context_.log.write(level, fmt::format("maildrop {}: {}, {}", log_escaped(place_.path, 512),
-                                          text, place_.about));
+                                          text, place_.about()));
 }
 
 }  // namespace restante

@@ -26,7 +26,10 @@ class IndexRefresh {
 public:
     /// What is given outlives it.
     IndexRefresh(const MaildirContext& context, const MaildropPlace& place, int directory)
-        : context_(context), place_(place), directory_(directory) {}
+        : context_(context),
+          place_(place),
+          directory_(directory),
+          share_(*context.options.index_memory) {}
 
     /// A handful of system calls when nothing has changed, whatever the size. Otherwise folders are
     /// listed, and messages that no index knows are read.
@@ -34,6 +37,8 @@ public:
     /// Keeps `index` for later sessions, in memory and on disk. Failing at the latter costs time
     /// later, no more; other reactors then do not hear of it.
     Task<void> keep(std::shared_ptr<const MaildropIndex> index);
+    /// After run(): what the index takes, of the memory for indexes.
+    IndexMemory::Share take_share() { return std::move(share_); }
 
 private:
     /// By base name and inode: what was read stays good when the folders have to be listed again.
@@ -80,6 +85,7 @@ private:
     const MaildirContext& context_;
     const MaildropPlace& place_;
     const int directory_;
+    IndexMemory::Share share_;
     Measures measures_;
     WallTime now_{};  // for build(), which a helper may run
 };

@@ -1,12 +1,14 @@
 #pragma once
 /// What the parts of a Maildir store work with.
 
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/buffer_pool.h"
 #include "base/log.h"
 #include "maildir/index_cache.h"
+#include "maildir/index_memory.h"
 #include "maildir/maildrop_path.h"
 #include "maildir/unique_ids.h"
 #include "ring/ring.h"
@@ -19,6 +21,8 @@ struct StoreOptions {
     MaildropPath path;
     UniqueIdPolicy unique_ids;
     bool durable = true;  ///< fsync before UPDATE is acknowledged
+    /// Of all stores with these options.
+    std::shared_ptr<IndexMemory> index_memory = std::make_shared<IndexMemory>();
 };
 
 /// A reactor's; outlives its maildrops.
@@ -33,7 +37,12 @@ struct MaildirContext {
 /// Which maildrop it is about: where it is, and for whom log lines name it.
 struct MaildropPlace {
     std::string path;
-    std::string about;  ///< "user=<...>, session=<...>"
+    // Views of the owner's words, which outlive the maildrop.
+    std::string_view user;
+    std::string_view session;
+
+    /// "user=<...>, session=<...>"
+    std::string about() const;
 };
 
 }  // namespace restante

@@ -108,6 +108,11 @@ Task<Result<MaildirMaildrop::OpenFile>> MaildirMaildrop::open_one_of(
 }
 
 Task<Result<void>> MaildirMaildrop::scan_again() {
+    if (last_scan_ == nullptr) {
+        const std::uint64_t octets = share_.octets() + index_->count() * listing_octets_a_message;
+        const Result<void> room = co_await await_share(context_.ring, share_, octets);
+        if (!room) co_return room;
+    }
     last_scan_.reset();
     Result<Scan> scan = co_await scan_maildir(context_.ring, directory_.get());
     if (!scan) co_return std::unexpected(scan.error());
@@ -146,6 +151,13 @@ std::shared_ptr<const MaildropIndex> MaildirMaildrop::noted_index() {
 /// removed keeps no other from it. What UPDATE acknowledges is on stable storage where
 /// [pop3] durable says so.
 Task<CommitOutcome> MaildirMaildrop::commit(const pop3::DeletionMarks& marks) {
+    const std::uint64_t octets = share_.octets() + marks.marked_count() * removing_octets_a_message;
+    Result<void> room;
+    if (!share_.resize(octets)) room = co_await await_share(context_.ring, share_, octets);
+    if (!room) {
+        complain(room.error().operation, ENOMEM);
+        co_return CommitOutcome::incomplete;
+    }
     std::vector<Pending> pending;
     for (std::uint32_t at = 0; at < index_->count(); ++at) {
         if (!marks.is_marked(pop3::MessageNumber::at(at))) continue;
@@ -306,7 +318,7 @@ void MaildirMaildrop::complain(std::string_view what, int system_errno) {
     const Error error = error_of_errno(system_errno > 0 ? system_errno : EIO, "UPDATE");
     context_.log.write(LogLevel::error,
                        fmt::format("maildrop {}: {}: {}, {}", log_escaped(place_.path, 512),
-                                   describe(error), log_escaped(what, 512), place_.about));
+                                   describe(error), log_escaped(what, 512), place_.about()));
 }
 
 }  // namespace restante

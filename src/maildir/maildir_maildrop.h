@@ -12,6 +12,7 @@
 
 #include "maildir/file_source.h"
 #include "maildir/index_file.h"
+#include "maildir/mail_root.h"
 #include "maildir/maildir_context.h"
 #include "maildir/scan.h"
 #include "maildir/store.h"
@@ -21,13 +22,16 @@ namespace restante {
 class MaildirMaildrop final : public Maildrop {
 public:
     /// `directory` is the maildrop's, locked by itself or by `lock_file`; empty where there is none
-    /// yet.
-    MaildirMaildrop(const MaildirContext& context, MaildropPlace place, Handle directory,
-                    Handle lock_file, std::shared_ptr<const MaildropIndex> index)
+    /// yet. It keeps `root` open. `share`: of the memory for indexes, what `index` takes.
+    MaildirMaildrop(const MaildirContext& context, MaildropPlace place, MailRoot::Lease root,
+                    Handle directory, Handle lock_file, std::shared_ptr<const MaildropIndex> index,
+                    IndexMemory::Share share)
         : context_(context),
           place_(std::move(place)),
+          root_(std::move(root)),
           directory_(std::move(directory)),
           lock_file_(std::move(lock_file)),
+          share_(std::move(share)),
           index_(std::move(index)),
           generation_(index_->generation()) {}
 
@@ -87,8 +91,10 @@ private:
 
     const MaildirContext& context_;
     const MaildropPlace place_;
+    const MailRoot::Lease root_;
     const Handle directory_;
     const Handle lock_file_;
+    IndexMemory::Share share_;
     const std::shared_ptr<const MaildropIndex> index_;
     std::uint32_t generation_;         // of what was last kept
     std::set<std::uint32_t> changed_;  // messages that were noted

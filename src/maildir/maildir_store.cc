@@ -10,17 +10,23 @@
 
 namespace restante {
 
+std::string MaildropPlace::about() const {
+    return fmt::format("user=<{}>, session=<{}>", log_escaped(user), session);
+}
+
 Task<OpenedMaildrop> MaildirStore::open(MaildropOwner owner) {
-    MaildropPlace place{
-        {}, fmt::format("user=<{}>, session=<{}>", log_escaped(owner.user), owner.session)};
+    MaildropPlace place{{}, owner.user, owner.session};
     std::expected<std::string, std::string> path = context_.options.path.expand(owner);
     if (!path) {
         complain(place, path.error());
         co_return std::unexpected(OpenRefusal::permanent);
     }
     place.path = std::move(*path);
-    const Handle root = co_await open_root(place);
-    if (!root.is_open()) co_return std::unexpected(OpenRefusal::temporary);
+    if (!root_.is_known(context_.ring.now())) {
+        const bool is_there = co_await open_root(place);
+        if (!is_there) co_return std::unexpected(OpenRefusal::temporary);
+    }
+    MailRoot::Lease root = root_.lease();
     const char* const name = below_root(place.path);
     const Request asked =
         name == nullptr ? Request::open(AT_FDCWD, place.path.c_str(), Request::Open::directory)
@@ -44,13 +50,13 @@ Task<OpenedMaildrop> MaildirStore::open(MaildropOwner owner) {
     Handle lock_file;
     if (locked > 0) lock_file = Handle(context_.ring, static_cast<int>(locked));
     OpenedMaildrop maildrop =
-        co_await open_locked(place, std::move(directory), std::move(lock_file));
+        co_await open_locked(place, std::move(root), std::move(directory), std::move(lock_file));
     co_return maildrop;
 }
 
 /// A mail root that is missing, or another folder than before, is not mounted: an empty maildrop
 /// would make clients believe that their mail is gone.
-Task<Handle> MaildirStore::open_root(const MaildropPlace& place) {
+Task<bool> MaildirStore::open_root(const MaildropPlace& place) {
     const std::string& root = context_.options.path.root();
     FileStatus status;
     const std::int64_t opened =
@@ -58,19 +64,18 @@ Task<Handle> MaildirStore::open_root(const MaildropPlace& place) {
     if (opened < 0) {
         const Error error = error_of_errno(static_cast<int>(-opened), "is it mounted?");
         complain(place, fmt::format("mail root {}: {}", root, describe(error)));
-        co_return Handle();
+        co_return false;
     }
-    Handle handle(context_.ring, static_cast<int>(opened));
-    if (!root_) root_ = status;
-    if (root_->device != status.device || root_->inode != status.inode) {
+    const Instant now = context_.ring.now();
+    if (!root_.accept(Handle(context_.ring, static_cast<int>(opened)), status, now)) {
         complain(place,
                  fmt::format(
                      "mail root {} is another folder than at first: was it mounted or unmounted? "
                      "Restart when it is the right one",
                      root));
-        co_return Handle();
+        co_return false;
     }
-    co_return handle;
+    co_return true;
 }
 
 /// The rest of `path`, as a name in the mail root: what lies on the root's own mount can be opened
@@ -84,7 +89,7 @@ const char* MaildirStore::below_root(const std::string& path) const {
 }
 
 /// A user who never got mail has no folder yet; a missing folder above it is trouble.
-Task<OpenedMaildrop> MaildirStore::open_missing(const Handle& root, MaildropPlace place) {
+Task<OpenedMaildrop> MaildirStore::open_missing(const MailRoot::Lease& root, MaildropPlace place) {
     const std::size_t slash = place.path.find_last_not_of('/', place.path.size());
     const std::size_t end = place.path.rfind('/', slash);
     const std::string parent = end == 0 ? "/" : place.path.substr(0, end);
@@ -98,17 +103,19 @@ Task<OpenedMaildrop> MaildirStore::open_missing(const Handle& root, MaildropPlac
         complain(place, describe(error));
         co_return std::unexpected(OpenRefusal::temporary);
     }
-    co_return std::make_unique<MaildirMaildrop>(context_, std::move(place), Handle(), Handle(),
-                                                IndexBuilder().build(IndexTrust()));
+    co_return std::make_unique<MaildirMaildrop>(
+        context_, std::move(place), MailRoot::Lease(), Handle(), Handle(),
+        IndexBuilder().build(IndexTrust()), IndexMemory::Share(*context_.options.index_memory));
 }
 
-Task<OpenedMaildrop> MaildirStore::open_locked(MaildropPlace place, Handle directory,
-                                               Handle lock_file) {
+Task<OpenedMaildrop> MaildirStore::open_locked(MaildropPlace place, MailRoot::Lease root,
+                                               Handle directory, Handle lock_file) {
     IndexRefresh refresh(context_, place, directory.get());
     Result<std::shared_ptr<const MaildropIndex>> index = co_await refresh.run();
     if (!index) co_return std::unexpected(refuse(place, index.error()));
-    co_return std::make_unique<MaildirMaildrop>(context_, std::move(place), std::move(directory),
-                                                std::move(lock_file), std::move(*index));
+    co_return std::make_unique<MaildirMaildrop>(context_, std::move(place), std::move(root),
+                                                std::move(directory), std::move(lock_file),
+                                                std::move(*index), refresh.take_share());
 }
 
 OpenRefusal MaildirStore::refuse(const MaildropPlace& place, const Error& error) {
@@ -120,7 +127,7 @@ OpenRefusal MaildirStore::refuse(const MaildropPlace& place, const Error& error)
 void MaildirStore::complain(const MaildropPlace& place, std::string_view what) {
     context_.log.write(
         LogLevel::error,
-        fmt::format("maildrop {}: {}, {}", log_escaped(place.path, 512), what, place.about));
+        fmt::format("maildrop {}: {}, {}", log_escaped(place.path, 512), what, place.about()));
 }
 
 }  // namespace restante

@@ -1,6 +1,7 @@
 #pragma once
 /// Maildirs as a Store.
 
+#include "maildir/mail_root.h"
 #include "maildir/maildir_context.h"
 #include "maildir/store.h"
 
@@ -16,16 +17,17 @@ public:
     Task<OpenedMaildrop> open(MaildropOwner owner) override;
 
 private:
-    Task<Handle> open_root(const MaildropPlace& place);
+    Task<bool> open_root(const MaildropPlace& place);
     const char* below_root(const std::string& path) const;
-    Task<OpenedMaildrop> open_missing(const Handle& root, MaildropPlace place);
-    Task<OpenedMaildrop> open_locked(MaildropPlace place, Handle directory, Handle lock_file);
+    Task<OpenedMaildrop> open_missing(const MailRoot::Lease& root, MaildropPlace place);
+    Task<OpenedMaildrop> open_locked(MaildropPlace place, MailRoot::Lease root, Handle directory,
+                                     Handle lock_file);
     OpenRefusal refuse(const MaildropPlace& place, const Error& error);
     void complain(const MaildropPlace& place, std::string_view what);
 
     IndexCache cache_;
     const MaildirContext context_;
-    std::optional<FileStatus> root_;  // as first seen
+    MailRoot root_;
 };
 
 }  // namespace restante

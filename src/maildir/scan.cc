@@ -73,48 +73,65 @@ bool is_distinct(const FolderState& state, WallTime now) {
     return std::abs(age) > file_time_granularity.count();
 }
 
+struct BothOpen {
+    OpenFolder fresh;
+    OpenFolder current;
+};
+
+/// Both folders as they were found.
+struct Look {
+    WallTime when;  ///< it began
+    FolderState fresh;
+    FolderState current;
+};
+
+Task<Result<Look>> look_at_both(Ring& ring, const BothOpen& open) {
+    Look look{ring.wall_time(), {}, {}};
+    Result<FolderState> state = co_await look_at(ring, open.fresh);
+    if (!state) co_return std::unexpected(state.error());
+    look.fresh = *state;
+    state = co_await look_at(ring, open.current);
+    if (!state) co_return std::unexpected(state.error());
+    look.current = *state;
+    co_return look;
+}
+
+/// A change of either folder would now show another time.
+bool is_distinct(const Look& look) {
+    return is_distinct(look.fresh, look.when) && is_distinct(look.current, look.when);
+}
+
+/// Waits until it is: what is renamed while it is listed may be skipped.
+Task<Result<Look>> look_when_settled(Ring& ring, const BothOpen& open) {
+    const Result<Look> young = co_await look_at_both(ring, open);
+    if (!young || is_distinct(*young)) co_return young;
+    const Instant settled = ring.now() + file_time_granularity + std::chrono::milliseconds(1);
+    co_await perform(ring, Request::sleep().until(settled));
+    const Result<Look> look = co_await look_at_both(ring, open);
+    co_return look;
+}
+
 /// One listing of both folders.
 struct Pass {
     Scan scan;
     bool is_clean;  ///< neither folder changed meanwhile, and a change would have shown
 };
 
-Task<Result<Pass>> list_both(Ring& ring, const OpenFolder& fresh, const OpenFolder& current) {
+Task<Result<Pass>> list_both(Ring& ring, const BothOpen& open, const Look& before) {
     Pass pass{};
-    const WallTime begun = ring.wall_time();
-    const Result<FolderState> fresh_before = co_await look_at(ring, fresh);
-    if (!fresh_before) co_return std::unexpected(fresh_before.error());
-    const Result<FolderState> current_before = co_await look_at(ring, current);
-    if (!current_before) co_return std::unexpected(current_before.error());
-    Result<void> listed = co_await list_folder(ring, fresh, pass.scan);
-    if (listed) listed = co_await list_folder(ring, current, pass.scan);
+    Result<void> listed = co_await list_folder(ring, open.fresh, pass.scan);
+    if (listed) listed = co_await list_folder(ring, open.current, pass.scan);
     if (!listed) co_return std::unexpected(listed.error());
-    const Result<FolderState> fresh_after = co_await look_at(ring, fresh);
-    if (!fresh_after) co_return std::unexpected(fresh_after.error());
-    const Result<FolderState> current_after = co_await look_at(ring, current);
-    if (!current_after) co_return std::unexpected(current_after.error());
-    pass.scan.fresh = *fresh_after;
-    pass.scan.current = *current_after;
-    pass.is_clean = is_distinct(*fresh_before, begun) && is_same(*fresh_before, *fresh_after) &&
-                    is_distinct(*current_before, begun) && is_same(*current_before, *current_after);
+    const Result<Look> after = co_await look_at_both(ring, open);
+    if (!after) co_return std::unexpected(after.error());
+    pass.scan.fresh = after->fresh;
+    pass.scan.current = after->current;
+    pass.is_clean = is_distinct(before) && is_same(before.fresh, after->fresh) &&
+                    is_same(before.current, after->current);
     // As of the beginning: a change while it was listed then shows another time.
-    pass.scan.fresh.is_settled = pass.is_clean && is_old(*fresh_after, begun);
-    pass.scan.current.is_settled = pass.is_clean && is_old(*current_after, begun);
+    pass.scan.fresh.is_settled = pass.is_clean && is_old(after->fresh, before.when);
+    pass.scan.current.is_settled = pass.is_clean && is_old(after->current, before.when);
     co_return pass;
-}
-
-/// Waits until a change of either folder would show another time: what is renamed while it is
-/// listed may be skipped.
-Task<Result<void>> let_settle(Ring& ring, const OpenFolder& fresh, const OpenFolder& current) {
-    const Result<FolderState> fresh_now = co_await look_at(ring, fresh);
-    if (!fresh_now) co_return std::unexpected(fresh_now.error());
-    const Result<FolderState> current_now = co_await look_at(ring, current);
-    if (!current_now) co_return std::unexpected(current_now.error());
-    const WallTime now = ring.wall_time();
-    if (is_distinct(*fresh_now, now) && is_distinct(*current_now, now)) co_return Result<void>();
-    const Instant settled = ring.now() + file_time_granularity + std::chrono::milliseconds(1);
-    co_await perform(ring, Request::sleep().until(settled));
-    co_return Result<void>();
 }
 
 /// Base name and inode.
@@ -138,15 +155,16 @@ std::string path_in_maildrop(Folder folder, std::string_view file_name) {
 }
 
 Task<Result<Scan>> scan_maildir(Ring& ring, int maildrop) {
-    const Result<OpenFolder> fresh = co_await open_folder(ring, maildrop, Folder::fresh);
+    Result<OpenFolder> fresh = co_await open_folder(ring, maildrop, Folder::fresh);
     if (!fresh) co_return std::unexpected(fresh.error());
-    const Result<OpenFolder> current = co_await open_folder(ring, maildrop, Folder::current);
+    Result<OpenFolder> current = co_await open_folder(ring, maildrop, Folder::current);
     if (!current) co_return std::unexpected(current.error());
+    const BothOpen open{std::move(*fresh), std::move(*current)};
     Scan scan;
     for (int i = 0; i < scans_max; ++i) {
-        const Result<void> settled = co_await let_settle(ring, *fresh, *current);
-        if (!settled) co_return std::unexpected(settled.error());
-        Result<Pass> pass = co_await list_both(ring, *fresh, *current);
+        const Result<Look> before = co_await look_when_settled(ring, open);
+        if (!before) co_return std::unexpected(before.error());
+        Result<Pass> pass = co_await list_both(ring, open, *before);
         if (!pass) co_return std::unexpected(pass.error());
         if (pass->is_clean) {
             scan = std::move(pass->scan);

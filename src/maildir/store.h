@@ -18,7 +18,8 @@
 
 namespace restante {
 
-/// Whose maildrop it is, in the user database's words. The views outlive the opening.
+/// Whose maildrop it is, in the user database's words. `user` and `session` outlive the maildrop,
+/// the others its opening.
 struct MaildropOwner {
     std::string_view user;      ///< canonical name
     std::string_view home;      ///< "" = none

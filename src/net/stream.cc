@@ -41,11 +41,13 @@ Task<Result<void>> Stream::secure(std::shared_ptr<const TlsContext> context, boo
 
 bool Stream::sends_plain() const { return tls_ == nullptr || tls_->is_kernel_tls_sending(); }
 
+bool Stream::can_exchange() const { return tls_ == nullptr || !tls_->is_kernel_tls_sending(); }
+
 void Stream::feed(std::span<const char> ciphertext) {
     forget_sent();
     if (tls_->feed(ciphertext) < ciphertext.size()) is_broken_ = true;
     // A client that makes TLS answer and does not take the answers.
-    if (tls_->outgoing().size() > tls_outgoing_octets_max) is_broken_ = true;
+    if (tls_->outgoing().size() > tls_answers_octets_max) is_broken_ = true;
 }
 
 std::int64_t Stream::read(std::span<char> target) {
@@ -80,7 +82,8 @@ std::span<const char> Stream::encrypted(std::span<const char> source) {
 std::span<const char> Stream::sealed_last(std::span<const char> source) {
     if (tls_ == nullptr) return source;
     const std::span<const char> octets = encrypted(source);
-    if (tls_->is_kernel_tls_sending()) return octets;
+    owes_goodbye_ = tls_->is_kernel_tls_sending();
+    if (owes_goodbye_) return octets;
     tls_->close();
     sealed_octets_ = static_cast<std::uint32_t>(tls_->outgoing().size());
     return tls_->outgoing();
@@ -93,7 +96,19 @@ void Stream::forget_sent() {
     sealed_octets_ = 0;
 }
 
+/// The kernel's TLS takes records of its own in their order only: once the last octets are there.
+void Stream::say_goodbye() {
+    if (owes_goodbye_) tls_->close();
+    owes_goodbye_ = false;
+}
+
+void Stream::close() {
+    say_goodbye();
+    socket_.reset();
+}
+
 Task<void> Stream::close_lingering() {
+    say_goodbye();
     const Instant deadline = ring().now() + linger_max;
     const std::span<const char> alert = is_broken_ ? sealed({}) : std::span<const char>();
     std::int64_t ended = 0;

@@ -37,6 +37,8 @@ public:
     bool is_broken() const { return is_broken_; }
     /// Files and mappings can be sent as they are: no octet has to be encrypted here.
     bool sends_plain() const;
+    /// False with kernel TLS, which refuses MSG_WAITALL: exchange() then only receives.
+    bool can_exchange() const;
     /// With tls(): takes the ciphertext that came.
     void feed(std::span<const char> ciphertext);
     /// With tls(): octets of plaintext, now in `target`; 0 at the end; -EAGAIN: feed() more;
@@ -70,6 +72,7 @@ public:
         return Request::send(socket_.get(), sealed(source), more).until(deadline);
     }
     /// Likewise: a receive() once all of `source`, if anything, was sent; -EPIPE where it was not.
+    /// With can_exchange(), or an empty `source`.
     Request exchange(std::span<const char> source, Instant deadline) {
         const std::span<const char> octets = sealed(source);  // TLS may have something to say, too
         const int socket = socket_.get();
@@ -97,7 +100,7 @@ public:
     Operation*& in_flight() { return in_flight_; }
 
     /// Closes at once.
-    void close() { socket_.reset(); }
+    void close();
     /// Sends TLS's alert if that failed, then FIN; reads and forgets what is still coming; closes.
     Task<void> close_lingering();
 
@@ -113,6 +116,7 @@ private:
     std::span<const char> sealed_last(std::span<const char> source);
     std::span<const char> encrypted(std::span<const char> source);
     void forget_sent();
+    void say_goodbye();
 
     Handle socket_;
     Operation* in_flight_ = nullptr;
@@ -120,6 +124,7 @@ private:
     std::uint32_t sealed_octets_ = 0;  // of tls_->outgoing(), given to the kernel
     bool is_interrupted_ = false;
     bool is_broken_ = false;
+    bool owes_goodbye_ = false;  // close_notify behind what the kernel encrypts
 };
 
 }  // namespace restante

@@ -145,7 +145,8 @@ TlsStatus TlsEngine::stopped(int result) {
     if (error == SSL_ERROR_WANT_READ) return wait_for_input();
     // Where nothing is outgoing there is nothing to wait for: the kernel's socket is full.
     if (error == SSL_ERROR_WANT_WRITE && wire_.outgoing.size() > 0) return TlsStatus::wants_output;
-    return fail(take_tls_error());
+    if (wire_.refusal != nullptr) ERR_clear_error();
+    return fail(wire_.refusal != nullptr ? wire_.refusal : take_tls_error());
 }
 
 TlsStatus TlsEngine::wait_for_input() {

@@ -26,6 +26,8 @@ namespace restante {
 inline constexpr std::size_t tls_incoming_octets_max = 32 * 1024;
 /// Ciphertext that write() makes before it is sent, at most.
 inline constexpr std::size_t tls_outgoing_octets_max = 144 * 1024;
+/// Of this, what TLS itself has to say to a client that takes none of it.
+inline constexpr std::size_t tls_answers_octets_max = 16 * 1024;
 /// Plaintext that one write() on an empty outgoing() always takes.
 inline constexpr std::size_t tls_write_octets = 128 * 1024;
 /// Octets of a client's part of the handshake, at most.

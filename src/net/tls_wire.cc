@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/ssl3.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -17,8 +18,8 @@
 namespace restante {
 namespace {
 
-/// OpenSSL 3.0's own, beside BIO_CTRL_GET_KTLS_SEND in bio.h: "here are the keys"; the number is 1
-/// for those of sending.
+/// OpenSSL 3.0's own, beside BIO_CTRL_GET_KTLS_SEND in bio.h: "here are the keys"; the number is
+/// not 0 for those of sending (it is SSL3_CC_WRITE, 2).
 constexpr int bio_ctrl_set_ktls = 72;
 static_assert(BIO_CTRL_GET_KTLS_SEND == bio_ctrl_set_ktls + 1);
 
@@ -37,10 +38,16 @@ int read_incoming(BIO* bio, char* target, std::size_t size, std::size_t* read) {
     return 1;
 }
 
-/// Alerts and tickets, once the kernel encrypts. They are small: where the socket says that it can
-/// be written to, they do not wait, blocking or not.
-int write_to_kernel(BIO* bio, const TlsWire& wire, const char* source, std::size_t size,
+/// Alerts, tickets and TLS 1.2's Finished, once the kernel encrypts. They are small: where the
+/// socket says that it can be written to, they do not wait, blocking or not.
+int write_to_kernel(BIO* bio, TlsWire& wire, const char* source, std::size_t size,
                     std::size_t* written) {
+    // OpenSSL 3.0 would change its own keys only, and the client understand nothing any more.
+    constexpr std::size_t key_update_octets = 5;  // RFC 8446 §4.6.3
+    if (size == key_update_octets && source[0] == SSL3_MT_KEY_UPDATE) {
+        wire.refusal = "the client asks for new keys, which the kernel's TLS cannot change";
+        return 0;
+    }
     pollfd ready{wire.socket, POLLOUT, 0};
     if (::poll(&ready, 1, 0) == 1 && BIO_write_ex(wire.kernel, source, size, written) == 1)
         return 1;
@@ -81,8 +88,7 @@ long control(BIO* bio, int command, long number, void* pointer) {
     if (command == BIO_CTRL_FLUSH) return flush(bio);
     if (wire.kernel == nullptr) return 0;
     if (command != bio_ctrl_set_ktls) return BIO_ctrl(wire.kernel, command, number, pointer);
-    constexpr long of_sending = 1;
-    if (number != of_sending) return 0;  // what is received comes through the ring, as ciphertext
+    if (number == 0) return 0;  // what is received comes through the ring, as ciphertext
     const long is_set = BIO_ctrl(wire.kernel, command, number, pointer);
     wire.is_kernel_sending = is_set > 0;
     return is_set;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "base/assert.h"
@@ -15,32 +16,34 @@ constexpr std::size_t capacity_min = 64;
 /// A line that is not whole yet, and what comes next.
 constexpr std::size_t capacity_max =
     std::bit_ceil(auth_line_octets_max + LineReader::fed_octets_max);
+static_assert(capacity_max <= std::numeric_limits<std::uint16_t>::max());
 
 }  // namespace
 
 void LineReader::feed(std::span<const char> octets) {
     ASSERT(octets.size() <= fed_octets_max);
     if (octets.empty()) return;
-    if (capacity_ - end_ < octets.size()) make_room(octets.size());
+    if (std::size_t{capacity_} - end_ < octets.size()) make_room(octets.size());
     std::memcpy(octets_.get() + end_, octets.data(), octets.size());
-    end_ += static_cast<std::uint32_t>(octets.size());
+    end_ = static_cast<Offset>(end_ + octets.size());
 }
 
 LineReader::Next LineReader::next(std::size_t octets_max) {
     ASSERT(octets_max > 0);
     ASSERT(octets_max <= auth_line_octets_max);
     if (scanned_ == end_) return wait_for_end(octets_max);
-    const void* line_feed = std::memchr(octets_.get() + scanned_, '\n', end_ - scanned_);
+    const std::string_view unseen(octets_.get() + scanned_, std::size_t{end_} - scanned_);
+    const void* line_feed = std::memchr(unseen.data(), '\n', unseen.size());
     if (line_feed == nullptr) return wait_for_end(octets_max);
     const auto* at = static_cast<const char*>(line_feed);
-    return give_line(static_cast<std::uint32_t>(at + 1 - octets_.get()), octets_max);
+    return give_line(static_cast<std::size_t>(at + 1 - octets_.get()), octets_max);
 }
 
-LineReader::Next LineReader::give_line(std::uint32_t after, std::size_t octets_max) {
+LineReader::Next LineReader::give_line(std::size_t after, std::size_t octets_max) {
     std::string_view line(octets_.get() + begin_, after - 1 - begin_);
     const std::size_t line_octets = dropped_ + line.size() + 1;
     const bool is_overlong = dropped_ > 0 || line_octets > octets_max;
-    begin_ = scanned_ = after;
+    begin_ = scanned_ = static_cast<Offset>(after);
     dropped_ = 0;
     if (line_octets > overlong_line_octets_max) return {Status::flooded, {}};
     if (is_overlong) return {Status::overlong, {}};
@@ -50,7 +53,7 @@ LineReader::Next LineReader::give_line(std::uint32_t after, std::size_t octets_m
 
 LineReader::Next LineReader::wait_for_end(std::size_t octets_max) {
     scanned_ = end_;
-    const std::size_t line_octets = dropped_ + (end_ - begin_);
+    const std::size_t line_octets = dropped_ + std::size_t{end_} - begin_;
     // Only its line end is missing, and that has an octet at least.
     if (dropped_ > 0 || line_octets >= octets_max) {
         dropped_ = static_cast<std::uint32_t>(line_octets);
@@ -67,16 +70,16 @@ void LineReader::wipe() {
 
 // What was given out is not moved along.
 void LineReader::make_room(std::size_t octets) {
-    const std::size_t unread = end_ - begin_;
+    const std::size_t unread = std::size_t{end_} - begin_;
     const std::size_t capacity = std::max(capacity_min, std::bit_ceil(unread + octets));
     ASSERT(capacity <= capacity_max);
     auto moved = std::make_unique_for_overwrite<char[]>(capacity);
     if (unread > 0) std::memcpy(moved.get(), octets_.get() + begin_, unread);
-    const auto scanned = scanned_ - begin_;
+    const auto scanned = static_cast<Offset>(scanned_ - begin_);
     release();
     octets_ = std::move(moved);
-    capacity_ = static_cast<std::uint32_t>(capacity);
-    end_ = static_cast<std::uint32_t>(unread);
+    capacity_ = static_cast<Offset>(capacity);
+    end_ = static_cast<Offset>(unread);
     scanned_ = scanned;
 }
 

@@ -44,6 +44,7 @@ public:
     void add(std::string_view name, std::uint64_t inode, FileKind kind);
     void clear();
     std::span<const Entry> entries() const { return entries_; }
+    std::size_t name_octets() const { return names_.size(); }  ///< of all of them
     std::string_view name(const Entry& entry) const {
         return std::string_view(names_).substr(entry.name_offset, entry.name_octets);
     }

@@ -211,7 +211,7 @@ public:
     bool cancelled = false;    ///< somebody asked for its end
     bool timed_out = false;    ///< its deadline passed: -ECANCELED means -ETIMEDOUT
     bool timed = false;        ///< in the timer wheel
-    bool copies = false;       ///< a zero-copy send was refused
+    bool copies = false;       ///< a send was refused as it was asked for
     bool is_far = false;       ///< on far storage, for all that is known
     bool finds_place = false;  ///< the helper that opens it finds out whether it is
     std::uint16_t timer_slot = 0;

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstring>
 #include <optional>
@@ -55,6 +56,19 @@ const sockaddr_in& as_ipv4(const sockaddr_in6& storage) {
     return reinterpret_cast<const sockaddr_in&>(storage);
 }
 
+/// inet_ntop() goes through sprintf; each log line has two.
+std::string ipv4_text(const void* address) {
+    std::array<unsigned char, 4> octets;
+    std::memcpy(octets.data(), address, octets.size());
+    std::array<char, INET_ADDRSTRLEN> text;
+    char* end = text.data();
+    for (const unsigned char octet : octets) {
+        if (end != text.data()) *end++ = '.';
+        end = std::to_chars(end, text.data() + text.size(), octet).ptr;
+    }
+    return {text.data(), end};
+}
+
 }  // namespace
 
 std::expected<SocketAddress, std::string> SocketAddress::parse(std::string_view text) {
@@ -96,18 +110,14 @@ bool SocketAddress::is_wildcard() const {
 }
 
 std::string SocketAddress::host() const {
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    const void* address = &storage_.sin6_addr;
-    int shown_as = family();
-    if (family() == AF_INET) {
-        address = &as_ipv4(storage_).sin_addr;
-    } else if (family() != AF_INET6) {
-        return "unknown";
-    } else if (IN6_IS_ADDR_V4MAPPED(&storage_.sin6_addr)) {
-        address = &storage_.sin6_addr.s6_addr[12];
-        shown_as = AF_INET;
+    if (family() == AF_INET) return ipv4_text(&as_ipv4(storage_).sin_addr);
+    if (family() != AF_INET6) return "unknown";
+    if (IN6_IS_ADDR_V4MAPPED(&storage_.sin6_addr)) {
+        return ipv4_text(&storage_.sin6_addr.s6_addr[12]);
     }
-    const char* written = inet_ntop(shown_as, address, text.data(), text.size());
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    const char* written =
+        inet_ntop(AF_INET6, &storage_.sin6_addr, text.data(), static_cast<socklen_t>(text.size()));
     ASSERT(written != nullptr);
     return written;
 }

@@ -12,6 +12,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <list>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -245,6 +246,7 @@ public:
     explicit Sequence(Steps steps) : steps_(std::move(steps)) {}
     Sequence(const Sequence&) = delete;
     Sequence& operator=(const Sequence&) = delete;
+    ~Sequence() { ASSERT(steps_.in_flight() != &operation_); }
 
     bool await_ready() { return has_ended(); }
     void await_suspend(std::coroutine_handle<> waiter) {
@@ -259,29 +261,35 @@ private:
         for (;;) {
             const std::optional<Request> request = steps_.next();
             if (!request) return true;
-            operation_.emplace(*request);
-            if (!steps_.ring().attempt(*operation_)) return false;
-            steps_.take(*operation_);
+            std::construct_at(&operation_, *request);
+            if (!steps_.ring().attempt(operation_)) return false;
+            take();
         }
     }
     void submit() {
-        operation_->context = this;
-        operation_->on_complete = [](Operation& operation) {
+        operation_.context = this;
+        operation_.on_complete = [](Operation& operation) {
             static_cast<Sequence*>(operation.context)->complete();
         };
-        steps_.in_flight() = &*operation_;
-        steps_.ring().submit(*operation_);
+        steps_.in_flight() = &operation_;
+        steps_.ring().submit(operation_);
     }
     void complete() {
         steps_.in_flight() = nullptr;
-        steps_.take(*operation_);
+        take();
         if (!has_ended()) return submit();
         waiter_.resume();  // may destroy this
+    }
+    void take() {
+        steps_.take(operation_);
+        std::destroy_at(&operation_);
     }
 
     std::coroutine_handle<> waiter_;
     Steps steps_;
-    std::optional<Operation> operation_;
+    union {
+        Operation operation_;  // from has_ended() to take()
+    };
 };
 
 /// `const std::int64_t result = co_await perform(ring, request);`

@@ -132,9 +132,10 @@ void UringQueue::prepare_receive(int socket, io_uring_sqe& entry) const {
 
 void UringQueue::prepare_send(const Operation& operation, io_uring_sqe& entry) const {
     const Request& request = operation.request;
+    const int whole = operation.copies ? 0 : MSG_WAITALL;
     io_uring_prep_send(&entry, request.fd, request.source.data() + operation.progress,
                        request.source.size() - operation.progress,
-                       MSG_NOSIGNAL | MSG_WAITALL | (request.more ? MSG_MORE : 0));
+                       MSG_NOSIGNAL | whole | (request.more ? MSG_MORE : 0));
     if (request.zero_copy && can_send_zero_copy_ && !operation.copies)
         entry.opcode = IORING_OP_SEND_ZC;
 }

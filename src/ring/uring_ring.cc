@@ -201,8 +201,10 @@ void UringRing::finish_transfer(Operation& operation, std::int32_t result) {
         ::getsockname(result, request.local->raw(), request.local->raw_octets());
     }
     if (request.kind == Kind::accept) return complete(operation, result);
-    // What is on its way counts as locked memory (RLIMIT_MEMLOCK).
-    if (request.zero_copy && !operation.copies && (result == -ENOMEM || result == -ENOBUFS)) {
+    // What is on its way without a copy counts as locked memory (RLIMIT_MEMLOCK); the kernel's TLS
+    // takes neither that nor MSG_WAITALL.
+    const bool is_unsuited = result == -ENOMEM || result == -ENOBUFS || result == -EOPNOTSUPP;
+    if (request.kind == Kind::send && !operation.copies && is_unsuited) {
         operation.copies = true;
         result = -EINTR;
     }

@@ -1,8 +1,11 @@
 #include "server/config_schema.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdint>
+
+#include "server/config_auth_keys.h"
 
 namespace restante {
 namespace {
@@ -10,7 +13,7 @@ namespace {
 using enum KeyType;
 
 // clang-format off: one key a paragraph
-constexpr std::array schema = {
+constexpr std::array before_auth = {
     KeyRow{.table = "",
            .name = "hostname",
            .type = text,
@@ -131,127 +134,9 @@ constexpr std::array schema = {
            .type = text,
            .fallback = "vmail",
            .meaning = "user to become after binding, when started as root; \"root\" = stay"},
+};
 
-    KeyRow{.table = "auth",
-           .name = "allow_cleartext",
-           .type = boolean,
-           .fallback = "false",
-           .meaning = "USER/PASS, PLAIN and LOGIN are taken without TLS"},
-    KeyRow{.table = "auth",
-           .name = "mechanisms",
-           .type = choice_list,
-           .fallback = "PLAIN|LOGIN",
-           .choices = "PLAIN|LOGIN|CRAM-MD5|DIGEST-MD5|SCRAM-SHA-1|SCRAM-SHA-256|"
-                      "OAUTHBEARER|XOAUTH2|EXTERNAL",
-           .meaning = "SASL mechanisms of AUTH (RFC 5034)"},
-    KeyRow{.table = "auth",
-           .name = "cache_ttl",
-           .type = duration,
-           .fallback = "5m",
-           .least = "0s",
-           .most = "1d",
-           .meaning = "how long a verified password is remembered; \"0s\" = not at all"},
-    KeyRow{.table = "auth",
-           .name = "default_domain",
-           .type = text,
-           .meaning = "appended to user names without @; \"\" = nothing is"},
-    KeyRow{.table = "auth",
-           .name = "username_case",
-           .type = choice,
-           .fallback = "lower",
-           .choices = "lower|keep",
-           .meaning = "lower: names are lower-cased before look-up"},
-    KeyRow{.table = "auth",
-           .name = "hash_memory",
-           .type = integer,
-           .fallback = "1024",
-           .least = "256",
-           .most = "1048576",
-           .meaning = "MiB for all password hashes under way"},
-    KeyRow{.table = "auth",
-           .name = "hash_wait",
-           .type = duration,
-           .fallback = "10s",
-           .least = "1s",
-           .most = "5m",
-           .meaning = "how long a login waits for its hash; then [SYS/TEMP]"},
-
-    KeyRow{.table = "auth.backend.*",
-           .name = "type",
-           .type = choice,
-           .is_required = true,
-           .choices = "passwd-file",
-           .meaning = "kind of user database"},
-    KeyRow{.table = "auth.backend.*",
-           .name = "path",
-           .type = text,
-           .is_required = true,
-           .meaning = "the passwd-file; read again when it changes"},
-
-    KeyRow{.table = "auth.master",
-           .name = "path",
-           .type = text,
-           .meaning = "passwd-file of those who may open every maildrop; \"\" = nobody"},
-    KeyRow{
-        .table = "auth.master",
-        .name = "separator",
-        .type = text,
-        .meaning = "one character: user*master with \"*\"; \"\" = by authorization identity only"},
-
-    KeyRow{.table = "auth.token",
-           .name = "type",
-           .type = choice,
-           .fallback = "none",
-           .choices = "none|jwt|introspection",
-           .meaning = "how tokens are judged (OAUTHBEARER, XOAUTH2)"},
-    KeyRow{.table = "auth.token",
-           .name = "user_claim",
-           .type = text,
-           .meaning = "whose the token is; \"\" = sub of a JWT, username of an answer"},
-    KeyRow{.table = "auth.token",
-           .name = "issuer",
-           .type = text,
-           .meaning = "iss that a token must have; \"\" = any"},
-    KeyRow{.table = "auth.token",
-           .name = "audience",
-           .type = text,
-           .meaning = "what must be in aud; \"\" = anything (not with jwt)"},
-    KeyRow{.table = "auth.token",
-           .name = "scope",
-           .type = text,
-           .meaning = "scopes that a token must have, separated by spaces"},
-    KeyRow{.table = "auth.token",
-           .name = "leeway",
-           .type = duration,
-           .fallback = "1m",
-           .least = "0s",
-           .most = "10m",
-           .meaning = "how wrong clocks may be"},
-    KeyRow{.table = "auth.token",
-           .name = "keys",
-           .type = text,
-           .meaning = "jwt: file of PEM public keys, or a JWK set"},
-    KeyRow{.table = "auth.token",
-           .name = "endpoint",
-           .type = text,
-           .meaning = "introspection: https URL, or http to this machine (RFC 7662)"},
-    KeyRow{.table = "auth.token",
-           .name = "client_id",
-           .type = text,
-           .meaning = "its user name; \"\" = it asks for none"},
-    KeyRow{.table = "auth.token", .name = "client_secret", .type = text, .meaning = "its password"},
-    KeyRow{.table = "auth.token",
-           .name = "ca_file",
-           .type = text,
-           .meaning = "who its certificate is from, PEM; \"\" = one the system knows"},
-    KeyRow{.table = "auth.token",
-           .name = "timeout",
-           .type = duration,
-           .fallback = "5s",
-           .least = "100ms",
-           .most = "30s",
-           .meaning = "for its answer"},
-
+constexpr std::array behind_auth = {
     KeyRow{.table = "pop3",
            .name = "apop",
            .type = boolean,
@@ -295,6 +180,13 @@ constexpr std::array schema = {
            .least = "0",
            .most = "1000000",
            .meaning = "logged in at a time with one user name; 0 = no limit"},
+    KeyRow{.table = "limits",
+           .name = "index_memory",
+           .type = integer,
+           .fallback = "4096",
+           .least = "64",
+           .most = "1048576",
+           .meaning = "MiB for the indexes of maildrops that are open or listed anew"},
     KeyRow{.table = "limits",
            .name = "login_timeout",
            .type = duration,
@@ -393,6 +285,16 @@ constexpr std::array schema = {
            .meaning = "path of the administration socket; \"\" = none"},
 };
 // clang-format on
+
+template <std::size_t... counts>
+constexpr auto joined(const std::array<KeyRow, counts>&... parts) {
+    std::array<KeyRow, (counts + ...)> all{};
+    auto next = all.begin();
+    ((next = std::ranges::copy(parts, next).out), ...);
+    return all;
+}
+
+constexpr std::array schema = joined(before_auth, config_keys::auth, behind_auth);
 
 constexpr std::array<std::string_view, 19> tables = {
     "listener",       "listener.*",  "tls",        "tls.name",

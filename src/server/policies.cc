@@ -1,11 +1,14 @@
 #include "server/policies.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "base/assert.h"
 
 namespace restante {
 namespace {
+
+constexpr std::uint64_t octets_a_mib = std::uint64_t{1} << 20;
 
 UniqueIdPolicy::Mode unique_id_mode(UniqueIdMode mode) {
     switch (mode) {
@@ -71,6 +74,11 @@ std::shared_ptr<const IntrospectionSettings> introspection_settings(const TokenC
     return settings;
 }
 
+std::size_t reactors_of(const Config& config) {
+    return config.runtime.reactors != 0 ? config.runtime.reactors
+                                        : std::max(1u, std::thread::hardware_concurrency());
+}
+
 std::expected<StoreOptions, std::string> store_options(const Config& config) {
     const std::expected<MaildropPath, std::string> path =
         MaildropPath::parse(config.storage.maildir);
@@ -79,7 +87,10 @@ std::expected<StoreOptions, std::string> store_options(const Config& config) {
         UidlFormat::compile(config.pop3.dovecot_uidl_format);
     if (!format) return std::unexpected("[pop3] dovecot_uidl_format: " + format.error());
     return StoreOptions{
-        *path, {unique_id_mode(config.pop3.unique_id), *format}, config.pop3.durable};
+        *path,
+        {unique_id_mode(config.pop3.unique_id), *format},
+        config.pop3.durable,
+        std::make_shared<IndexMemory>(config.limits.index_memory_mib * octets_a_mib)};
 }
 
 }  // namespace restante

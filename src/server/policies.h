@@ -24,5 +24,7 @@ TokenExpectations token_expectations(const TokenConfig& config);
 std::shared_ptr<const IntrospectionSettings> introspection_settings(const TokenConfig& config);
 /// The error is a sentence for an operator that names the key.
 std::expected<StoreOptions, std::string> store_options(const Config& config);
+/// As configured, or one a core.
+std::size_t reactors_of(const Config& config);
 
 }  // namespace restante

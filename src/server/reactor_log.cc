@@ -14,6 +14,8 @@
 namespace restante {
 namespace {
 
+constexpr std::size_t milliseconds_at = std::string_view("2026-11-21T04:16:15.").size();
+
 const char* level_word(LogLevel level) {
     switch (level) {
         case LogLevel::debug: return "debug: ";
@@ -26,15 +28,23 @@ const char* level_word(LogLevel level) {
 
 }  // namespace
 
-std::string format_log_line(WallTime when, std::string_view ident, LogLevel level,
-                            std::string_view message) {
-    const std::time_t seconds = when.nanoseconds / 1'000'000'000;
-    const int milliseconds = static_cast<int>(when.nanoseconds / 1'000'000 % 1000);
+void LogLineFormat::append(std::string& target, WallTime when, LogLevel level,
+                           std::string_view message) {
+    const std::int64_t seconds = when.nanoseconds / 1'000'000'000;
+    if (seconds != seconds_) begin_second(seconds);
+    auto milliseconds = static_cast<int>(when.nanoseconds / 1'000'000 % 1000);
+    for (std::size_t at = milliseconds_at + 3; at-- > milliseconds_at; milliseconds /= 10)
+        begin_[at] = static_cast<char>('0' + milliseconds % 10);
+    target.append(begin_).append(level_word(level)).append(message).push_back('\n');
+}
+
+void LogLineFormat::begin_second(std::int64_t seconds) {
     std::tm utc{};
     ::gmtime_r(&seconds, &utc);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z {}[{}]: {}{}\n",
-                       utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
-                       utc.tm_sec, milliseconds, ident, process_id(), level_word(level), message);
+    begin_ = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.000Z {}[{}]: ", utc.tm_year + 1900,
+                         utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, ident_,
+                         process_id());
+    seconds_ = seconds;
 }
 
 void ReactorLog::write(LogLevel level, std::string_view message) {
@@ -47,9 +57,9 @@ void ReactorLog::write(LogLevel level, std::string_view message) {
         const std::string lost =
             fmt::format("{} log lines dropped: the log target is too slow", dropped_);
         dropped_ = 0;
-        pending_ += format_log_line(ring_.wall_time(), ident_, LogLevel::warn, lost);
+        format_.append(pending_, ring_.wall_time(), LogLevel::warn, lost);
     }
-    pending_ += format_log_line(ring_.wall_time(), ident_, level, message);
+    format_.append(pending_, ring_.wall_time(), level, message);
 }
 
 void ReactorLog::flush() {
@@ -83,7 +93,8 @@ Task<void> ReactorLog::write_pending() {
 
 void DirectLog::write(LogLevel level, std::string_view message) {
     if (!is_enabled(level)) return;
-    const std::string line = format_log_line(system_time(), ident_, level, message);
+    std::string line;
+    format_.append(line, system_time(), level, message);
     pollfd room{file_, POLLOUT, 0};
     constexpr int patience_ms = 1000;
     if (::poll(&room, 1, patience_ms) <= 0) return;

@@ -9,9 +9,22 @@
 
 namespace restante {
 
-/// "2026-11-21T04:16:15.123Z restante[4711]: warning: message\n"; info has no level word.
-std::string format_log_line(WallTime when, std::string_view ident, LogLevel level,
-                            std::string_view message);
+/// What log lines look like: "2026-11-21T04:16:15.123Z restante[4711]: warning: message\n"; info
+/// has no level word.
+class LogLineFormat {
+public:
+    /// `ident` outlives it.
+    explicit LogLineFormat(std::string_view ident) : ident_(ident) {}
+    void append(std::string& target, WallTime when, LogLevel level, std::string_view message);
+
+private:
+    void begin_second(std::int64_t seconds);
+
+    const std::string_view ident_;
+    // What the lines of one second begin with, but for the milliseconds.
+    std::int64_t seconds_ = -1;
+    std::string begin_;
+};
 
 /// Gathers the lines of a turn; one write is in flight at a time. Lines beyond `pending_octets_max`
 /// are counted and dropped: a log that does not take them must not stop the mail.
@@ -30,7 +43,7 @@ public:
 
     /// `file` outlives it, as do `ring` and `ident`.
     ReactorLog(Ring& ring, int file, LogLevel level, std::string_view ident)
-        : ring_(ring), file_(file), level_(level), ident_(ident), writing_(write_pending()) {}
+        : ring_(ring), file_(file), level_(level), format_(ident), writing_(write_pending()) {}
 
     bool is_enabled(LogLevel level) const override { return level >= level_; }
     void write(LogLevel level, std::string_view message) override;
@@ -44,7 +57,7 @@ private:
     Ring& ring_;
     const int file_;
     const LogLevel level_;
-    const std::string_view ident_;
+    LogLineFormat format_;
     std::string pending_;
     std::string in_flight_;
     std::uint64_t dropped_ = 0;
@@ -58,14 +71,14 @@ class DirectLog final : public Log {
 public:
     /// `file` and `ident` outlive it.
     DirectLog(int file, LogLevel level, std::string_view ident)
-        : file_(file), level_(level), ident_(ident) {}
+        : file_(file), level_(level), format_(ident) {}
     bool is_enabled(LogLevel level) const override { return level >= level_; }
     void write(LogLevel level, std::string_view message) override;
 
 private:
     const int file_;
     const LogLevel level_;
-    const std::string_view ident_;
+    LogLineFormat format_;
 };
 
 }  // namespace restante

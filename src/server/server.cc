@@ -254,7 +254,18 @@ std::expected<std::vector<LoginPlaces>, std::string> open_places(const Config& c
 struct Preparations {
     std::vector<std::vector<Port>> ports;
     std::unique_ptr<VerificationCache> cache;
+    bool has_kernel_tls = false;
 };
+
+/// Whether to try it for each connection. Asked by root, the kernel loads its module for it.
+bool find_kernel_tls(const Config& config, Log& log) {
+    if (!config.tls || !config.tls->kernel) return false;
+    const std::string problem = kernel_tls_problem();
+    if (!problem.empty()) {
+        log.write(LogLevel::info, problem + "; until a restart mail is copied and encrypted here");
+    }
+    return problem.empty();
+}
 
 std::expected<Preparations, std::string> prepare(const Config& config, std::size_t reactors,
                                                  Log& log) {
@@ -268,16 +279,11 @@ std::expected<Preparations, std::string> prepare(const Config& config, std::size
     std::expected<std::unique_ptr<VerificationCache>, std::string> cache =
         make_cache(config.auth.cache_ttl, log);
     if (!cache) return std::unexpected(cache.error());
-    if (config.tls && config.tls->kernel) kernel_tls_problem();  // may have its module loaded
+    const bool has_kernel_tls = find_kernel_tls(config, log);
     if (std::expected<void, std::string> dropped = drop_privileges(config.storage.user); !dropped) {
         return std::unexpected(dropped.error());
     }
-    return Preparations{std::move(*ports), std::move(*cache)};
-}
-
-std::size_t reactors_of(const Config& config) {
-    return config.runtime.reactors != 0 ? config.runtime.reactors
-                                        : std::max(1u, std::thread::hardware_concurrency());
+    return Preparations{std::move(*ports), std::move(*cache), has_kernel_tls};
 }
 
 }  // namespace
@@ -309,8 +315,10 @@ std::expected<void, std::string> run_server(const Config& config,
     HelperPool helpers(default_helper_sizes());
     Tally user_sessions;
     Tally address_connections;
+    SessionPolicy policy = session_policy(config);
+    policy.kernel_tls = prepared->has_kernel_tls;
     const Shared shared{.config = config,
-                        .policy = session_policy(config),
+                        .policy = policy,
                         .store = std::move(*store),
                         .storage_is_local = local,
                         .logins = **logins,

@@ -12,6 +12,7 @@ Task<Result<Session::Login>> Session::auth(pop3::Command command) {
         list_mechanisms();
         co_return Login::refused;
     }
+    user_.clear();  // USER named somebody for PASS, an earlier attempt for itself
     const std::optional<SaslMechanism> mechanism = find_sasl_mechanism(command.arguments[0]);
     if (!mechanism || !offered_mechanisms(service_.policy.sasl, ground()).has(*mechanism)) {
         co_return refuse_mechanism(mechanism && is_cleartext(*mechanism));
@@ -84,6 +85,7 @@ Task<Result<Session::Login>> Session::auth_exchange(SaslMechanism mechanism,
         Result<Login> login = co_await open_maildrop(*account);
         co_return login;
     }
+    user_ = exchange->user();
     refused_ = step.reason;
     Result<Login> refused = co_await fail_login(asked, step.challenge);
     co_return refused;
@@ -114,6 +116,7 @@ Task<Result<SaslStep>> Session::consult(SaslExchange& exchange, SaslStep step,
 
 Task<Result<Session::SaslResponse>> Session::sasl_response(std::string_view challenge) {
     using Status = pop3::LineReader::Status;
+    is_in_exchange_ = true;
     output_.line("+ " + base64_encode(challenge));
     const Result<pop3::LineReader::Next> next =
         co_await next_line(LineKind::sasl_response, login_deadline());

@@ -213,8 +213,8 @@ Task<Result<Session::Login>> Session::open_maildrop(const Account& account) {
         co_return Login::refused;
     }
     enter(Phase::open);
-    OpenedMaildrop opened = co_await service_.store.open(
-        MaildropOwner{account.name, account.home, account.maildrop, id_});
+    OpenedMaildrop opened =
+        co_await service_.store.open(MaildropOwner{user_, account.home, account.maildrop, id_});
     if (opened) {
         visit_ = std::make_unique<Visit>(std::move(*opened), *std::move(place));
         report_login();

@@ -10,8 +10,16 @@ namespace restante {
 
 std::span<char> Output::store() {
     if (buffer_.is_held()) return buffer_.octets();
-    if (small_ != nullptr) return {small_.get(), small_octets};
+    if (small_ != nullptr) return {small_.get(), std::max<std::size_t>(small_octets, used_)};
     return brief_;
+}
+
+/// Early replies wait in as much as they take.
+void Output::trim() {
+    if (!is_early() || !buffer_.is_held()) return;
+    small_ = std::make_unique_for_overwrite<char[]>(std::max<std::size_t>(small_octets, used_));
+    std::memcpy(small_.get(), buffer_.octets().data(), used_);
+    buffer_.reset();
 }
 
 std::span<char> Output::room() {
@@ -87,6 +95,7 @@ Task<Result<void>> Output::flush() {
 
 Task<Result<void>> Output::send(bool more) {
     if (used_ == 0) co_return Result<void>();
+    trim();
     const std::int64_t result = co_await stream_.send(store().first(used_), more, deadline());
     co_return sent(result);
 }

@@ -19,6 +19,9 @@ namespace restante {
 /// where it is much. What is written in one go leaves in one segment, pipelined replies together.
 class Output final : public WireSink {
 public:
+    /// Before the login, when anybody may leave replies unread, no more than this waits.
+    static constexpr std::size_t early_octets_max = 4 * pop3::response_line_octets_max;
+
     /// `stall_max`: how long a client may take to accept what one send carries.
     Output(BufferPool& buffers, Stream& stream, Duration stall_max)
         : buffers_(buffers), stream_(stream), stall_max_(stall_max) {}
@@ -36,7 +39,8 @@ public:
     bool is_empty() const { return used_ == 0; }
     /// False: flush() first.
     bool has_room_for_reply() const {
-        return BufferPool::buffer_octets - used_ >= short_reply_octets_max;
+        const std::size_t most = is_early() ? early_octets_max : BufferPool::buffer_octets;
+        return used_ + short_reply_octets_max <= most;
     }
 
     /// A place to come back to with take_back().
@@ -64,7 +68,10 @@ public:
     /// Sends what there is and gives the buffer back. `more`: the same response goes on.
     Task<Result<void>> send(bool more);
     /// The same in two steps, where there is something: what to ask for, and what came of it.
-    Request sending() { return stream_.sending(store().first(used_), false, deadline()); }
+    Request sending() {
+        trim();
+        return stream_.sending(store().first(used_), false, deadline());
+    }
     Result<void> sent(std::int64_t result);
     /// Sends what there is, also on an interrupted stream, until `deadline`: a session's last
     /// reply.
@@ -76,9 +83,11 @@ private:
     /// A LIST of 20 messages, or the replies to a few commands.
     static constexpr std::size_t small_octets = 256 + pop3::short_line_octets_max;
     /// Most replies: "+OK 20 709124". Every idle session has as much.
-    static constexpr std::size_t brief_octets = 32;
+    static constexpr std::size_t brief_octets = 24;
 
     Instant deadline() const { return std::min(stream_.now() + stall_max_, limit_); }
+    bool is_early() const { return limit_ != never; }
+    void trim();
     std::span<char> store();
     void append(std::string_view text);
 

@@ -1,6 +1,9 @@
 // What the log says of a session, in the form that ban filters and log readers know from Dovecot.
 #include <fmt/format.h>
 
+#include <iterator>
+#include <utility>
+
 #include "net/tls_engine.h"
 #include "session/session.h"
 
@@ -9,6 +12,14 @@ namespace {
 
 /// Fewer failures before a login are a typo, or a client that tries one mechanism after another.
 constexpr std::uint16_t guesses_min = 3;
+
+/// Formatted on the stack: its 500 octets hold almost every line.
+template <class... Values>
+void write(Log& log, LogLevel level, fmt::format_string<Values...> format, Values&&... values) {
+    fmt::memory_buffer line;
+    fmt::format_to(std::back_inserter(line), format, std::forward<Values>(values)...);
+    log.write(level, {line.data(), line.size()});
+}
 
 }  // namespace
 
@@ -24,21 +35,23 @@ void Session::report_login() {
     if (!service_.log.is_enabled(LogLevel::info)) return;
     // Guesses count for ban filters also where a right password follows: somebody's own.
     if (failed_logins_ >= guesses_min) {
-        service_.log.write(
-            LogLevel::info,
-            fmt::format("pop3-login: Aborted login (auth failed, {} attempts in {} secs): user=<>, "
-                        "{}, session=<{}>",
-                        failed_logins_, seconds_since_start(), addresses(), id_));
+        write(service_.log, LogLevel::info,
+              "pop3-login: Aborted login (auth failed, {} attempts in {} secs): user=<>, {}, "
+              "session=<{}>",
+              failed_logins_, seconds_since_start(), addresses(), id_);
     }
-    service_.log.write(
-        LogLevel::info,
-        fmt::format("pop3-login: Login: user=<{}>, method={}, {}, mpid={}, session=<{}>",
-                    log_escaped(user_), method_, addresses(), process_id(), id_));
+    write(service_.log, LogLevel::info,
+          "pop3-login: Login: user=<{}>, method={}, {}, mpid={}, session=<{}>", log_escaped(user_),
+          method_, addresses(), process_id(), id_);
 }
 
 void Session::report_end(const Result<Departure>& end) {
     if (service_.log.is_enabled(LogLevel::info)) {
-        service_.log.write(LogLevel::info, visit_ ? session_report(end) : login_report(end));
+        if (visit_) {
+            report_session(end);
+        } else {
+            service_.log.write(LogLevel::info, login_report(end));
+        }
     }
     if (!phase_times_) return;
     static constexpr const char* names[phases] = {"connect",  "tls",    "authentication", "open",
@@ -85,7 +98,7 @@ std::string Session::login_report(const Result<Departure>& end) const {
                        *method_ != '\0' ? ", " : "", addresses(), id_);
 }
 
-std::string Session::session_report(const Result<Departure>& end) const {
+void Session::report_session(const Result<Departure>& end) const {
     const char* reason = "Logged out";
     if (!end) {
         reason =
@@ -98,12 +111,12 @@ std::string Session::session_report(const Result<Departure>& end) const {
         reason = "Logged out, some deleted messages not removed";
     }
     const bool removed = end && *end == Departure::logged_out;
-    return fmt::format(
-        "pop3({})<{}><{}>: Disconnected: {} top={}/{}, retr={}/{}, del={}/{}, size={}",
-        log_escaped(user_), process_id(), id_, reason, visit_->topped.count,
-        visit_->topped.octets.value(), visit_->retrieved.count, visit_->retrieved.octets.value(),
-        removed ? visit_->marks.marked_count() : 0, visit_->marks.count(),
-        visit_->maildrop_octets.value());
+    write(service_.log, LogLevel::info,
+          "pop3({})<{}><{}>: Disconnected: {} top={}/{}, retr={}/{}, del={}/{}, size={}",
+          log_escaped(user_), process_id(), id_, reason, visit_->topped.count,
+          visit_->topped.octets.value(), visit_->retrieved.count, visit_->retrieved.octets.value(),
+          removed ? visit_->marks.marked_count() : 0, visit_->marks.count(),
+          visit_->maildrop_octets.value());
 }
 
 void Session::report_message(pop3::MessageNumber number, const Error& error) {

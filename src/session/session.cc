@@ -105,7 +105,7 @@ std::optional<Request> Session::LineSteps::next() {
     if (is_complete) end(*next);  // once the replies before it have left, if they must
     if (is_complete && output.has_room_for_reply()) return std::nullopt;
     std::span<const char> small;
-    if (!is_complete) small = output.take_small();
+    if (!is_complete && session_.stream_.can_exchange()) small = output.take_small();
     is_sending_ = small.empty() && !output.is_empty();
     if (is_sending_) return output.sending();
     return session_.stream_.exchange(small, deadline_);

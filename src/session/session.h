@@ -222,7 +222,7 @@ private:
     void report_login();
     void report_end(const Result<Departure>& end);
     std::string login_report(const Result<Departure>& end) const;
-    std::string session_report(const Result<Departure>& end) const;
+    void report_session(const Result<Departure>& end) const;
     std::string addresses() const;
     std::int64_t seconds_since_start() const;
     void report_message(pop3::MessageNumber number, const Error& error);
@@ -235,15 +235,15 @@ private:
     const SocketAddress local_;
     const TlsMode tls_mode_;
     char id_[id_octets_max];
+    std::uint16_t bad_lines_ = 0;
+    std::uint16_t failed_logins_ = 0;
+    std::uint16_t refused_mechanisms_ = 0;
 
     std::string user_;                              // as the client gave it, then the account's
     std::unique_ptr<const std::string> timestamp_;  // of APOP, with its angle brackets; or none
     const char* method_ = "";
     const char* refused_ = nullptr;  // why a right password did not log in
     std::unique_ptr<Visit> visit_;
-    std::uint16_t bad_lines_ = 0;
-    std::uint16_t failed_logins_ = 0;
-    std::uint16_t refused_mechanisms_ = 0;
     bool user_given_ = false;
     bool is_in_exchange_ = false;       // of AUTH, or it was given up
     bool has_tried_cleartext_ = false;  // where that is not allowed

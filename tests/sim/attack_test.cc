@@ -2,11 +2,8 @@
 // address and from another: the real reactor, sessions, verifier, cache and throttle; simulated
 // are the network, time, and what a hash costs.
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,9 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "auth/hashing.h"
-#include "auth/passwd_verifier.h"
-#include "sim/account_ring.h"
+#include "sim/attacked_accounts.h"
 #include "sim/world.h"
 
 using namespace std::chrono_literals;
@@ -24,68 +19,8 @@ using namespace std::chrono_literals;
 namespace restante::sim {
 namespace {
 
-constexpr Duration hash_time = 2ms;  // SHA512-CRYPT
 constexpr std::string_view crowded = "198.51.100.7:40000";
 constexpr std::string_view elsewhere = "203.0.113.9:40000";
-/// MD5-CRYPT of "secret": here it costs hash_time by decree, and little to test.
-constexpr std::string_view stored = "{CRYPT}$1$saltsalt$9xy1btjgzLYfb7hivXtC//";
-
-/// Everybody's password is "secret".
-class Accounts final : public Verifier {
-public:
-    struct Options {
-        Duration cache_ttl = 0s;
-        Duration hash_time = sim::hash_time;
-    };
-    Accounts(SimRing& ring, Throttle& throttle, const Options& options)
-        : ring_(ring, 1, options.hash_time),
-          memory_(hash_memory_kib_max, 1s),
-          hashing_(ring_, throttle, memory_, {hashes_a_helper, hash_wait_default}) {
-        char folder[] = "/tmp/attack-test-XXXXXX";
-        REQUIRE(::mkdtemp(folder) != nullptr);
-        folder_ = folder;
-        std::FILE* file = std::fopen(path().c_str(), "w");
-        for (const char* name : {"owner", "other", "third"}) {
-            std::fprintf(file, "%s:%s\n", name, stored.data());
-        }
-        std::fclose(file);
-        if (options.cache_ttl > 0s) cache_ = *VerificationCache::make(options.cache_ttl);
-        verifier_.emplace(ring_, log_,
-                          PasswdSource{*PasswdPlace::open(path()),
-                                       {},
-                                       *load_passwd_table(path()),
-                                       cache_.get(),
-                                       hashing_});
-    }
-    ~Accounts() override {
-        ::unlink(path().c_str());
-        ::rmdir(folder_.c_str());
-    }
-    Task<Result<Verdict>> verify(Proof proof, LoginOrigin origin) override {
-        return verifier_->verify(proof, origin);
-    }
-    Task<Result<Credentials>> credentials(CredentialQuery query, LoginOrigin origin) override {
-        return verifier_->credentials(query, origin);
-    }
-    std::uint64_t hashed() const { return ring_.hashed(); }
-    std::size_t waiting() const { return hashing_.waiting(); }
-
-private:
-    class Silence final : public Log {
-    public:
-        bool is_enabled(LogLevel) const override { return false; }
-        void write(LogLevel, std::string_view) override {}
-    };
-    std::string path() const { return folder_ + "/users"; }
-
-    AccountRing ring_;
-    Silence log_;
-    HashMemory memory_;
-    Hashing hashing_;
-    std::string folder_;
-    std::unique_ptr<VerificationCache> cache_;
-    std::optional<PasswdFileVerifier> verifier_;
-};
 
 /// The server under attack.
 class Siege {

@@ -22,6 +22,8 @@ enum class Canary : std::uint8_t {
     loses_octet,
     flips_octet,
     quits_early,
+    ignores_lists,
+    swallows_injection,
     leaks_descriptor,
     leaves_operation,
     destroys_operation,

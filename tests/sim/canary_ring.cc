@@ -1,7 +1,9 @@
 // Bugs between a server and its kernel.
 #include <cctype>
+#include <cerrno>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "passing_ring.h"
 #include "sim/canary.h"
@@ -24,7 +26,8 @@ public:
         return true;
     }
     void submit(Operation& operation) override {
-        const bool is_own = canary_ == Canary::quits_early || canary_ == Canary::flips_octet;
+        const bool is_own = canary_ == Canary::quits_early || canary_ == Canary::flips_octet ||
+                            canary_ == Canary::swallows_injection;
         if (is_own) {
             Waiting& waiting = waiting_[&operation];
             waiting = {this, operation.on_complete, operation.context};
@@ -63,7 +66,17 @@ private:
         const bool is_sync = kind == Request::Kind::sync && canary_ == Canary::forgets_sync;
         const bool is_lock = kind == Request::Kind::lock && canary_ == Canary::ignores_lock;
         if (is_sync || is_lock) operation.result = 0;
-        return is_sync || is_lock;
+        return is_sync || is_lock || is_missed_list(operation);
+    }
+
+    bool is_missed_list(Operation& operation) const {
+        const Request::Kind kind = operation.request.kind;
+        const bool is_named = kind == Request::Kind::open || kind == Request::Kind::status_at;
+        if (!is_named || canary_ != Canary::ignores_lists) return false;
+        const std::string_view name = operation.request.name;
+        if (name != "dovecot-uidlist" && name != "courierpop3dsizelist") return false;
+        operation.result = -ENOENT;
+        return true;
     }
 
     void spoil(Operation& operation) {
@@ -95,10 +108,15 @@ private:
             if (std::isalpha(static_cast<unsigned char>(octet))) octet ^= 0x20;
         }
         const bool is_receive = kind == Request::Kind::receive || kind == Request::Kind::exchange;
-        if (canary_ != Canary::quits_early || !is_receive) return;
+        if (!is_receive) return;
         line_.assign(operation.received().data(), operation.received().size());
-        if (!line_.ends_with("QUIT")) return;
-        line_ += "\r\n";
+        if (canary_ == Canary::quits_early && line_.ends_with("QUIT")) {
+            line_ += "\r\n";
+        } else if (canary_ == Canary::swallows_injection && line_.starts_with("STLS\r\n")) {
+            line_.resize(line_.find('\n') + 1);
+        } else {
+            return;
+        }
         operation.received_first = line_.data();
         operation.result = static_cast<std::int64_t>(line_.size());
     }

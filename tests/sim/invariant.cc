@@ -17,6 +17,7 @@ std::string_view name_of(Invariant invariant) {
         case replies_in_order: return "one reply a command, in order, as the model says";
         case answered: return "a client that behaves is answered and not thrown out";
         case right_passwords_only: return "the right password lets in, and nothing else does";
+        case tls_protects: return "under TLS only what the client has sealed counts, and is whole";
         case one_session_a_maildrop: return "a maildrop is open in one session at a time";
         case operations_complete: return "every operation completes on a live owner";
         case buffers_returned: return "every buffer is back in its pool";

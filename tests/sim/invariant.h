@@ -18,6 +18,7 @@ enum class Invariant : std::uint8_t {
     replies_in_order,      ///< one a command, each as the model says
     answered,              ///< nobody who behaves waits in vain, or is thrown out
     right_passwords_only,  ///< lets in, and always does
+    tls_protects,  ///< what clients did not seal does nothing; what they get under TLS is whole
     one_session_a_maildrop,
     operations_complete,  ///< none is in flight for an owner that is gone
     buffers_returned,
@@ -25,7 +26,7 @@ enum class Invariant : std::uint8_t {
     memory_returned,
     no_assertion_fails,  ///< nor a signal: the run did not end by itself
 };
-inline constexpr std::size_t invariants = 15;
+inline constexpr std::size_t invariants = 16;
 
 /// A sentence: "only marked messages of sessions whose QUIT arrived are removed".
 std::string_view name_of(Invariant invariant);

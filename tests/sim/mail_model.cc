@@ -17,15 +17,16 @@ std::string unique_id_of(const std::string& base) {
 }  // namespace
 
 // As most MTAs do it: written to tmp/, linked into new/, then unlinked.
-void MailModel::deliver(const std::string& user, const std::string& base,
-                        const std::string& octets) {
+void MailModel::deliver(const std::string& user, const Delivery& delivery) {
+    const std::string& base = delivery.base;
     SimFileSystem& files = world_.files();
     const std::string maildrop = World::maildrop(user);
     for (const char* folder : {"/new", "/cur", "/tmp"}) files.make_directory(maildrop + folder);
-    files.write_file(maildrop + "/tmp/" + base, SimContent(octets));
+    files.write_file(maildrop + "/tmp/" + base, SimContent(delivery.octets));
     files.add_name(maildrop + "/tmp/" + base, maildrop + "/new/" + base);
     files.unlink(maildrop + "/tmp/" + base);
-    mail_[user][unique_id_of(base)] = {base, wire_form(octets), octets.size(), now_};
+    mail_[user][delivery.unique_id.value_or(unique_id_of(base))] = {
+        base, wire_form(delivery.octets), delivery.octets.size(), now_};
     touched_[user] = now_;
 }
 
@@ -43,7 +44,9 @@ std::string MailModel::path_of(const std::string& user, const std::string& base)
 void MailModel::remove(const std::string& user, const std::string& base) {
     const std::string path = path_of(user, base);
     if (path.empty()) return;
-    may_go(user, unique_id_of(base));
+    for (auto& [unique_id, message] : mail_[user]) {
+        if (message.base == base) message.may_go = true;
+    }
     world_.files().unlink(path);
     touched_[user] = now_;
 }
@@ -105,33 +108,37 @@ void MailModel::check_listing(const std::string& user, const std::vector<std::st
 
 void MailModel::observe(const std::set<std::string>& users) {
     ++now_;
-    for (const std::string& user : users) look(user, mail_[user], false);
+    for (const std::string& user : users) look(user, mail_[user], Moment::ordinary);
 }
 
 void MailModel::observe_all() {
     ++now_;
-    for (auto& [user, mail] : mail_) look(user, mail, false);
+    for (auto& [user, mail] : mail_) look(user, mail, Moment::ordinary);
 }
 
-void MailModel::observe_after_crash() {
+void MailModel::observe_after_crash(bool keeps_promises) {
     crashed_ = ++now_;
-    for (auto& [user, mail] : mail_) look(user, mail, true);
+    const Moment moment = keeps_promises ? Moment::after_crash : Moment::after_broken_promises;
+    for (auto& [user, mail] : mail_) look(user, mail, moment);
 }
 
-void MailModel::look(const std::string& user, Mail& mail, bool after_crash) {
+void MailModel::look(const std::string& user, Mail& mail, Moment moment) {
     const std::vector<std::string> names = world_.messages(user);
     for (auto& [unique_id, message] : mail) {
         const bool is_there = std::ranges::binary_search(names, message.base);
-        look_at(message, unique_id, is_there, after_crash);
+        look_at(message, unique_id, is_there, moment);
     }
 }
 
 void MailModel::look_at(Message& message, const std::string& unique_id, bool is_there,
-                        bool after_crash) {
+                        Moment moment) {
+    if (is_there && moment == Moment::after_broken_promises) message.must_be_gone = false;
     if (is_there && message.must_be_gone)
         verdicts_.fail(Invariant::removals_are_final, "it came back: " + unique_id);
-    if (is_there && message.gone != never_yet && !after_crash)
+    if (is_there && message.gone != never_yet && moment == Moment::ordinary)
         verdicts_.fail(Invariant::removals_are_final, "it came back without a crash: " + unique_id);
+    // Whoever might have removed it is gone: that needs a new QUIT.
+    if (is_there && moment != Moment::ordinary) message.may_go = false;
     if (is_there) message.gone = never_yet;
     if (is_there || message.gone != never_yet) return;
     message.gone = now_;

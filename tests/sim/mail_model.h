@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -35,8 +36,12 @@ public:
     Step now() const { return now_; }
 
     // Other programs; nothing where a message is gone already.
-    /// `base` is used once.
-    void deliver(const std::string& user, const std::string& base, const std::string& octets);
+    struct Delivery {
+        std::string base;  ///< used once
+        std::string octets;
+        std::optional<std::string> unique_id{};  ///< what a former server called it
+    };
+    void deliver(const std::string& user, const Delivery& delivery);
     void remove(const std::string& user, const std::string& base);
     void rename(const std::string& user, const std::string& base, const std::string& flags);
     /// By other programs, or a power cut, since `since`.
@@ -56,8 +61,10 @@ public:
     /// of whom anything may have changed.
     void observe(const std::set<std::string>& users);
     void observe_all();
-    /// The power was cut: what was not acknowledged may have come back.
-    void observe_after_crash();
+    /// The server is gone, and all sessions with it. What was not acknowledged may have come back
+    /// where the power was cut; where `keeps_promises` is false (durable = false), what was, too:
+    /// it is there again as it was then.
+    void observe_after_crash(bool keeps_promises);
     /// Base names that are there.
     std::vector<std::string> present(const std::string& user) const {
         return world_.messages(user);
@@ -65,11 +72,12 @@ public:
 
 private:
     using Mail = std::map<std::string, Message>;  // by unique-id
+    enum class Moment : std::uint8_t { ordinary, after_crash, after_broken_promises };
 
     Message* find_mutable(const std::string& user, const std::string& unique_id);
     std::string path_of(const std::string& user, const std::string& base);
-    void look(const std::string& user, Mail& mail, bool after_crash);
-    void look_at(Message& message, const std::string& unique_id, bool is_there, bool after_crash);
+    void look(const std::string& user, Mail& mail, Moment moment);
+    void look_at(Message& message, const std::string& unique_id, bool is_there, Moment moment);
 
     World& world_;
     Verdicts& verdicts_;

@@ -35,30 +35,40 @@ Deeds& Deeds::operator+=(const Deeds& other) {
     refused += other.refused;
     broken += other.broken;
     crashes += other.crashes;
+    secured += other.secured;
+    resumed += other.resumed;
+    attacked += other.attacked;
     return *this;
 }
 
 OfficeClient::OfficeClient(const Office& office, std::string user)
     : office_(office),
       user_(std::move(user)),
-      client_(office.world.connect(some_address(office.random))),
+      is_tls_first_(office.certificates != nullptr && office.random.chance(0.35)),
+      certificate_moment_(office.certificates == nullptr ? 0 : office.certificates->now()),
+      wire_(is_tls_first_ ? office.world.connect_to_tls(some_address(office.random))
+                          : office.world.connect(some_address(office.random)),
+            office.random),
+      model_(office.certificates != nullptr && !is_tls_first_),
       is_excused_(office.scenario.may_break()),
       connected_(office.world.ring().now()) {
     awaiting_.push_back({{Word::greeting}});
+    if (is_tls_first_) wire_.secure("", office_.kept);
     const TroubleSet& trouble = office_.scenario.trouble;
     if (!trouble.has(Trouble::resets) || !office_.random.chance(0.1)) return;
-    client_.reset_after(1 + office_.random.below(1 << office_.random.below(14)));
+    wire_.client().reset_after(1 + office_.random.below(1 << office_.random.below(14)));
 }
 
 void OfficeClient::act() {
     if (is_over_) return;
     be_troubled();
+    be_attacked();
     const std::uint64_t dice = office_.random.below(100);
     if (has_finished_) {
         if (dice >= 90) misbehave();
     } else if (dice < 78) {
         for (std::uint64_t count = 1 + office_.random.below(4); count > 0; --count) say_something();
-        send(some_octets());
+        send(some_octets(), office_.scenario.has(Trouble::manners));
     } else if (dice < 88) {
         send(outbox_.size());
     } else if (office_.scenario.trouble.has(Trouble::manners)) {
@@ -79,16 +89,27 @@ void OfficeClient::misbehave() {
     const std::uint64_t dice = office_.random.below(12);
     if (dice < 4) {
         is_reading_ = !is_reading_;
-        return is_reading_ ? client_.resume_reading() : client_.stop_reading();
+        return is_reading_ ? wire_.client().resume_reading() : wire_.client().stop_reading();
     }
     if (dice < 6 && !has_finished_) {
         has_finished_ = is_excused_ = true;
-        return client_.finish();
+        wire_.finish(office_.random.coin());
+        return note_sent();
     }
     if (dice < 9) return;
     is_over_ = true;
-    if (dice == 9) return client_.reset();
-    client_.close();
+    if (dice == 9) return wire_.client().reset();
+    wire_.client().close();
+}
+
+/// By somebody on the way: of TLS, since nothing else withstands it.
+void OfficeClient::be_attacked() {
+    if (!office_.scenario.has(Trouble::attackers) || !wire_.is_secure()) return;
+    if (!wire_.is_open() || wire_.is_attacked() || has_finished_) return;
+    if (!office_.random.chance(0.03)) return;
+    ++office_.deeds.attacked;
+    is_excused_ = true;
+    wire_.tamper(static_cast<Tampering>(office_.random.below(tamperings)));
 }
 
 /// Nothing passes for a moment, or for minutes.
@@ -96,23 +117,23 @@ void OfficeClient::be_troubled() {
     if (!office_.scenario.trouble.has(Trouble::splits)) return;
     const Instant now = office_.world.ring().now();
     if (split_until_ > now) return;
-    if (split_until_ != Instant()) client_.heal();
+    if (split_until_ != Instant()) wire_.client().heal();
     split_until_ = Instant();
     if (!office_.random.chance(0.05)) return;
-    client_.split();
+    wire_.client().split();
     split_until_ = now + std::chrono::microseconds(1 << office_.random.below(28));
 }
 
 void OfficeClient::behave() {
     if (is_over_) return;
-    client_.heal();
-    if (!is_reading_) client_.resume_reading();
+    wire_.client().heal();
+    if (!is_reading_) wire_.client().resume_reading();
     is_reading_ = true;
     if (!has_finished_) send(outbox_.size());
 }
 
 void OfficeClient::leave() {
-    if (!is_over_) client_.close();
+    if (!is_over_) wire_.client().close();
     is_over_ = true;
 }
 
@@ -147,11 +168,42 @@ void OfficeClient::say(const Said& said, std::string line) {
     if (said.word == Word::quit) unsent_.back().marks = said_marks_;
 }
 
-void OfficeClient::send(std::size_t octets) {
-    client_.send(std::string_view(outbox_).substr(0, octets));
+void OfficeClient::say_stls() {
+    say({Word::stls}, in_any_case("STLS", office_.random));
+    has_said_stls_ = true;
+    stls_end_ = said_octets_;
+}
+
+void OfficeClient::send(std::size_t octets, bool hold) {
+    if (!wire_.is_open()) return;
+    octets = std::min<std::uint64_t>(octets, stls_end_ - sent_octets_);
+    hold = hold && wire_.is_secure() && office_.random.chance(0.15);
+    wire_.send(std::string_view(outbox_).substr(0, octets), hold);
     outbox_.erase(0, octets);
     sent_octets_ += octets;
-    while (!unsent_.empty() && unsent_.front().end <= sent_octets_) {
+    note_sent();
+    if (sent_octets_ != stls_end_ || !is_injection_due()) return;
+    static constexpr std::string_view injected[] = {
+        "NOOP\r\n", "CAPA\r\nAUTH\r\n", "USER mallory\r\nPASS of mallory\r\n", "Q", "QUIT\r\n"};
+    is_injected_ = is_excused_ = true;
+    ++office_.deeds.attacked;
+    wire_.inject(injected[office_.random.below(std::size(injected))]);
+}
+
+/// Behind STLS, where it is sure that the server will obey it: elsewhere it is plain text, in which
+/// all is lost.
+bool OfficeClient::is_injection_due() {
+    if (!office_.scenario.has(Trouble::attackers) || is_injected_ || model_.is_open()) return false;
+    const bool is_sure = std::ranges::all_of(awaiting_, [](const Line& line) {
+        const Word word = line.said.word;
+        return word == Word::greeting || word == Word::capa || word == Word::stls;
+    });
+    return is_sure && office_.random.chance(0.4);
+}
+
+/// What the server has whole, as far as the network lets it.
+void OfficeClient::note_sent() {
+    while (!unsent_.empty() && unsent_.front().end <= wire_.sent_octets()) {
         on_sent(unsent_.front());
         awaiting_.push_back(std::move(unsent_.front()));
         unsent_.pop_front();
@@ -182,6 +234,8 @@ std::uint32_t OfficeClient::some_number() {
 
 void OfficeClient::log_in() {
     SimRandom& random = office_.random;
+    const bool offers_stls = office_.certificates != nullptr && !is_tls_first_;
+    if (offers_stls && !has_said_stls_ && random.chance(0.4)) return say_stls();
     const std::string right = '\0' + user_ + '\0' + std::string(office_password);
     switch (random.below(9)) {
         case 0: return say({Word::capa}, in_any_case("CAPA", random));

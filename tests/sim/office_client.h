@@ -8,6 +8,8 @@
 #include <string_view>
 
 #include "sim/mail_model.h"
+#include "sim/office_certificates.h"
+#include "sim/office_wire.h"
 #include "sim/pop3_model.h"
 #include "sim/scenario.h"
 #include "sim/sim_random.h"
@@ -25,6 +27,9 @@ struct Deeds {
     std::uint64_t refused = 0;  ///< where the model would not have
     std::uint64_t broken = 0;   ///< connections that the server ended
     std::uint64_t crashes = 0;
+    std::uint64_t secured = 0;   ///< TLS handshakes that were completed
+    std::uint64_t resumed = 0;   ///< of those
+    std::uint64_t attacked = 0;  ///< connections
 
     Deeds& operator+=(const Deeds& other);
 };
@@ -37,6 +42,8 @@ struct Office {
     SimRandom& random;  ///< of the clients
     const Scenario& scenario;
     Deeds& deeds;
+    const OfficeCertificates* certificates;  ///< nullptr: there is no TLS
+    KeptTlsSession& kept;
 };
 
 class OfficeClient {
@@ -61,12 +68,15 @@ public:
     /// Nothing more can arrive.
     void check_answered();
 
+    /// TLS has to begin before anything it says can be sent.
+    bool is_shaking_hands() const { return !wire_.is_open(); }
     bool is_over() const { return is_over_; }
     /// It was let in, and has done nothing that would end that.
     bool holds_maildrop() const;
     const std::string& user() const { return user_; }
 
 private:
+    static constexpr std::uint64_t never = ~std::uint64_t{0};
     struct Line {
         Said said;
         std::uint64_t end = 0;            ///< in octets of the connection
@@ -80,9 +90,14 @@ private:
     void say_of_message();
     void log_in();
     void say_bad_line();
+    void say_stls();
     void say(const Said& said, std::string line);
-    void send(std::size_t octets);
+    /// `hold`: under TLS the last octets may stay behind for now.
+    void send(std::size_t octets, bool hold = false);
+    void note_sent();
     void on_sent(const Line& line);
+    void be_attacked();
+    bool is_injection_due();
     std::size_t some_octets();
     void misbehave();
     void be_troubled();
@@ -91,6 +106,9 @@ private:
     // Listening.
     void judge(const Said& said, const WireReply& reply);
     void judge_quit(const WireReply& reply);
+    void judge_stls(const WireReply& reply);
+    void judge_tls();
+    void judge_end();
     void count(const Said& said, const WireReply& reply);
     void learn(const WireReply& reply);
     void learn_octets(const Said& said, const WireReply& reply);
@@ -100,11 +118,14 @@ private:
 
     const Office office_;
     const std::string user_;
-    Client client_;
+    const bool is_tls_first_;
+    const std::size_t certificate_moment_;
+    OfficeWire wire_;
 
     std::string outbox_;
     std::uint64_t said_octets_ = 0;
     std::uint64_t sent_octets_ = 0;
+    std::uint64_t stls_end_ = never;  // octets behind wait for what becomes of STLS
     std::deque<Line> unsent_;
     std::deque<Line> awaiting_;
     std::string received_;
@@ -114,7 +135,11 @@ private:
     std::set<std::uint32_t> said_marks_;  // by the order of what was said
     std::set<std::uint32_t> sized_;       // under faults: those whose octets are known
     bool has_said_password_ = false;
-    bool has_quit_ = false;  // QUIT and its line end are sent
+    bool has_said_stls_ = false;
+    bool is_injected_ = false;    // before TLS began
+    bool is_tls_judged_ = false;  // its handshake
+    bool has_quit_well_ = false;  // the reply was +OK
+    bool has_quit_ = false;       // QUIT and its line end are sent
     bool is_reading_ = true;
     bool has_finished_ = false;
     bool is_excused_;  // the server may close the connection

@@ -45,7 +45,8 @@ void OfficeClient::fail(Invariant invariant, std::string_view what) {
 void OfficeClient::read() {
     if (is_over_) return;
     if (office_.world.ring().now() - connected_ > patience) is_excused_ = true;
-    received_ += client_.take_received();
+    received_ += wire_.take_received();
+    judge_tls();
     while (!received_.empty()) {
         if (awaiting_.empty() && !unsent_.empty() && unsent_.front().is_flood) break;
         if (awaiting_.empty())
@@ -59,14 +60,23 @@ void OfficeClient::read() {
         if (transcript_.size() > transcript_octets_max) transcript_.erase(0, 1000);
         judge(said, *reply);
     }
-    if (!client_.has_server_closed()) return;
+    if (wire_.client().has_server_closed()) judge_end();
+}
+
+void OfficeClient::judge_end() {
     is_over_ = true;
     office_.deeds.broken += !has_quit_;
+    wire_.keep_session(office_.kept);
+    const bool is_announced = wire_.was_closed() || wire_.client().was_reset();
+    if (has_quit_well_ && wire_.is_secure() && !wire_.is_attacked() && !is_announced)
+        fail(Invariant::tls_protects, "the end was not announced by close_notify");
     if (!is_excused_) fail(Invariant::answered, "the server closed the connection for no reason");
 }
 
 void OfficeClient::check_answered() {
     if (!is_over_ && !awaiting_.empty()) fail(Invariant::answered, "commands without a reply");
+    if (!is_over_ && !is_excused_ && !wire_.is_open())
+        fail(Invariant::answered, "the TLS handshake did not end");
 }
 
 Invariant OfficeClient::invariant_of(const Said& said) {
@@ -85,6 +95,27 @@ Invariant OfficeClient::invariant_of(const Said& said) {
     }
 }
 
+/// Nobody but the two ends has a say in it.
+void OfficeClient::judge_tls() {
+    const bool is_refused = wire_.failure().contains("alert");
+    if (!wire_.failure().empty() && !(is_refused && is_excused_))
+        fail(Invariant::tls_protects, "TLS failed: " + wire_.failure());
+    if (!wire_.is_secure() || !wire_.is_open() || is_tls_judged_) return;
+    is_tls_judged_ = true;
+    ++office_.deeds.secured;
+    office_.deeds.resumed += wire_.is_resumed();
+    if (is_injected_) fail(Invariant::tls_protects, "TLS began after octets behind STLS");
+    const bool is_known = wire_.is_resumed() || office_.certificates->was_in_force_since(
+                                                    certificate_moment_, wire_.common_name());
+    if (!is_known) fail(Invariant::tls_protects, "not the certificate in force");
+}
+
+/// TLS begins now, or what waited goes on in plain text.
+void OfficeClient::judge_stls(const WireReply& reply) {
+    stls_end_ = never;
+    if (reply.is_ok() && !is_over_) wire_.secure(std::exchange(received_, {}), office_.kept);
+}
+
 void OfficeClient::judge(const Said& said, const WireReply& reply) {
     if (said.word == Word::uidl && model_.is_open() && !model_.knows_mail()) learn(reply);
     if (model_.knows_mail()) learn_octets(said, reply);
@@ -98,6 +129,7 @@ void OfficeClient::judge(const Said& said, const WireReply& reply) {
     if (said.word == Word::quit && model_.is_open()) judge_quit(reply);
     count(said, reply);
     model_.note(said, reply);
+    if (said.word == Word::stls) judge_stls(reply);
 }
 
 void OfficeClient::count(const Said& said, const WireReply& reply) {
@@ -165,6 +197,7 @@ void OfficeClient::learn_octets(const Said& said, const WireReply& reply) {
 
 void OfficeClient::judge_quit(const WireReply& reply) {
     if (!reply.is_ok()) return;
+    has_quit_well_ = true;
     for (const std::uint32_t number : model_.marks())
         office_.mail.must_be_gone(user_, model_.mail()[number - 1].unique_id);
 }

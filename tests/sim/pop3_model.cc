@@ -47,6 +47,7 @@ Expected Pop3Model::expect_before_login(Word word) const {
         case Word::capa:
         case Word::auth_list:
         case Word::quit: return accepted;
+        case Word::stls: return offers_stls_ ? accepted : refused;
         case Word::auth_start: return challenged;
         case Word::right_password: return has_user_ ? accepted : refused;
         case Word::auth_response: return is_in_exchange_ ? accepted : refused;
@@ -102,6 +103,7 @@ void Pop3Model::note(const Said& said, const WireReply& reply) {
     if (is_login && is_ok) is_open_ = true;
     if (is_open_ && said.word == Word::dele && is_ok) marks_.insert(said.number);
     if (is_open_ && said.word == Word::rset) marks_.clear();
+    if (said.word == Word::stls && is_ok) offers_stls_ = false;
     has_user_ = said.word == Word::user;
     is_in_exchange_ = said.word == Word::auth_start && reply.status.starts_with("+ ");
 }

@@ -21,6 +21,7 @@ enum class Word : std::uint8_t {
     auth_list,
     auth_start,
     auth_response,
+    stls,
     capa,
     quit,
     stat,
@@ -59,6 +60,8 @@ public:
         std::uint64_t octets;  ///< what LIST says
     };
 
+    explicit Pop3Model(bool offers_stls) : offers_stls_(offers_stls) {}
+
     /// The reply to what is said now. A login: as if nobody else had the maildrop.
     Expected expect(const Said& said) const;
     /// What follows from that reply.
@@ -84,7 +87,8 @@ private:
     Expected expect_listing(Word word) const;
     Expected expect_stat() const;
 
-    bool has_user_ = false;
+    bool offers_stls_;
+    bool has_user_ = false;        // neither does it outlive STLS (RFC 2595 §4)
     bool is_in_exchange_ = false;  // of AUTH
     bool is_open_ = false;
     std::optional<std::vector<Message>> mail_;

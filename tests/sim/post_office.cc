@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "allocation_count.h"
+#include "sim/former_server.h"
 
 namespace restante::sim {
 namespace {
@@ -15,6 +16,9 @@ constexpr std::size_t log_octets_shown = 3000;
 /// Five failed logins on one connection are answered within it (30 seconds each), and replies that
 /// are late are there.
 constexpr Duration delays_max = std::chrono::seconds(400);
+/// STLS, the flights of a handshake, what waited for its end; nothing completes later than that.
+constexpr int handshake_rounds = 5;
+constexpr Duration late_max = std::chrono::seconds(6);
 constexpr std::uint64_t never_again = ~std::uint64_t{0};
 constexpr std::uint64_t client_stream = 0xC11E2715;
 
@@ -22,8 +26,15 @@ Duration microseconds_below(SimRandom& random, std::uint64_t bits) {
     return std::chrono::microseconds(std::uint64_t{1} << random.below(bits));
 }
 
-std::unique_ptr<World> make_world(const Scenario& scenario, Seams seams) {
+std::unique_ptr<OfficeCertificates> make_certificates(const Scenario& scenario) {
+    if (!scenario.has(Trouble::tls)) return nullptr;
+    return std::make_unique<OfficeCertificates>(scenario.seed);
+}
+
+std::unique_ptr<World> make_world(const Scenario& scenario, const OfficeCertificates* certificates,
+                                  Seams seams) {
     seams.reactors = scenario.reactors();
+    if (certificates != nullptr) seams.certificates = &certificates->in_force();
     return std::make_unique<World>(scenario.options(), scenario.settings(), nullptr,
                                    std::move(seams));
 }
@@ -34,18 +45,35 @@ PostOffice::PostOffice(const Scenario& scenario, Seams seams)
     : scenario_(scenario),
       random_(scenario.seed),
       client_random_(scenario.seed ^ client_stream),
-      world_(make_world(scenario, std::move(seams))),
+      certificates_(make_certificates(scenario)),
+      world_(make_world(scenario, certificates_.get(), std::move(seams))),
       mail_(*world_, verdicts_),
-      office_{*world_, mail_, verdicts_, client_random_, scenario_, deeds_} {
+      office_(office_of(scenario_)) {
     for (std::uint32_t number = 1; number <= scenario_.users; ++number) {
         users_.push_back("user" + std::to_string(number));
         world_->add_user(users_.back(), office_password);
         // A maildrop that does not exist yet cannot be locked, and has nothing to lose.
         const std::uint64_t least = number <= busy_users ? 1 : 0;
-        for (std::uint64_t count = least + random_.below(4); count > 0; --count)
-            deliver(users_.back());
+        found_maildrop(users_.back(), least + random_.below(4));
     }
     world_->wait(std::chrono::seconds(1));
+}
+
+/// A former server may have left its list of the messages that are there.
+void PostOffice::found_maildrop(const std::string& user, std::uint64_t messages) {
+    std::optional<FormerServer> former;
+    if (messages > 0 && has(Trouble::lists) && random_.coin()) former.emplace(random_);
+    for (; messages > 0; --messages) {
+        MailModel::Delivery delivery = some_delivery();
+        if (former) delivery.unique_id = former->unique_id_of(delivery.base);
+        mail_.deliver(user, delivery);
+    }
+    if (former) former->leave_list(world_->files(), World::maildrop(user));
+}
+
+Office PostOffice::office_of(const Scenario& scenario) {
+    return {*world_,  mail_,  verdicts_,           client_random_,
+            scenario, deeds_, certificates_.get(), kept_};
 }
 
 /// After a failure nobody knows whether the server can be stopped: it is left as it is.
@@ -87,12 +115,22 @@ void PostOffice::take_step() {
         clients_.emplace_back(office_, some_user());
     } else if (dice < 95) {
         world_->ring().run_for(microseconds_below(random_, 24), 200);
+        if (certificates_ != nullptr && random_.chance(0.2)) change_certificates();
     } else if (dice < 98) {
         strike();
     } else if (random_.chance(0.2)) {
         let_time_pass();
     }
     world_->ring().run_for(std::chrono::microseconds(60), random_.below(60));
+}
+
+void PostOffice::change_certificates() {
+    const WallTime now = world_->ring().wall_time();
+    switch (random_.below(3)) {
+        case 0: return certificates_->replace(now);
+        case 1: return certificates_->spoil(now);
+        default: return certificates_->check(now);
+    }
 }
 
 void PostOffice::let_time_pass() {
@@ -106,7 +144,7 @@ void PostOffice::strike() {
     switch (random_.below(5)) {
         case 0:
         case 1: return has(Trouble::power) ? ring.crash_after(1 + random_.below(4)) : void();
-        case 2: return has(Trouble::kills) ? ring.kill() : void();
+        case 2: was_killed_ = has(Trouble::kills); return was_killed_ ? ring.kill() : void();
         case 3: return has(Trouble::restarts) ? restart() : void();
         default: break;
     }
@@ -157,9 +195,16 @@ const std::string& PostOffice::some_user() {
 }
 
 void PostOffice::deliver(const std::string& user) {
-    ++delivered_;
     disturbed_.insert(user);
-    mail_.deliver(user, some_base(), some_octets());
+    mail_.deliver(user, some_delivery());
+}
+
+MailModel::Delivery PostOffice::some_delivery() {
+    ++delivered_;
+    MailModel::Delivery delivery;
+    delivery.base = some_base();
+    delivery.octets = some_octets();
+    return delivery;
 }
 
 std::string PostOffice::some_base() {
@@ -211,7 +256,8 @@ void PostOffice::survive_crash() {
     }
     if (verdicts_.has_failed()) return;
     world_->restart_after_power_cut();
-    mail_.observe_after_crash();
+    mail_.observe_after_crash(was_killed_ || !has(Trouble::undurable));
+    was_killed_ = false;
 }
 
 void PostOffice::check_one_session(const std::string& user) {
@@ -226,6 +272,7 @@ void PostOffice::check_one_session(const std::string& user) {
 void PostOffice::come_to_an_end() {
     world_->ring().crash_after(never_again);
     world_->ring().calm();
+    if (certificates_ != nullptr) let_everybody_speak();
     for (OfficeClient& client : clients_) client.behave();
     world_->wait(delays_max);
     look();
@@ -234,6 +281,15 @@ void PostOffice::come_to_an_end() {
     clients_.clear();
     world_->wait(std::chrono::hours(1));
     mail_.observe_all();
+}
+
+/// As often as TLS needs it: what comes of a handshake is answered.
+void PostOffice::let_everybody_speak() {
+    for (int rounds = 0; rounds < handshake_rounds; ++rounds) {
+        for (OfficeClient& client : clients_) client.behave();
+        world_->wait(late_max);
+        look();
+    }
 }
 
 /// Nobody is there, and every deadline has passed.
@@ -269,9 +325,14 @@ void PostOffice::audit() {
 void PostOffice::audit(const std::string& user) {
     Scenario peace = scenario_;
     peace.trouble = {};
-    const Office quiet{*world_, mail_, verdicts_, client_random_, peace, deeds_};
+    const Office quiet = office_of(peace);
     OfficeClient client(quiet, user);
     client.list_everything();
+    for (int rounds = 0; client.is_shaking_hands() && rounds < handshake_rounds; ++rounds) {
+        world_->settle();
+        client.read();
+        client.behave();
+    }
     world_->wait(audit_step);
     client.read();
     client.fetch_everything();

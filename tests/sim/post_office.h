@@ -41,6 +41,11 @@ private:
     void restart();
     void play_other_program();
     void deliver(const std::string& user);
+    void found_maildrop(const std::string& user, std::uint64_t messages);
+    MailModel::Delivery some_delivery();
+    void change_certificates();
+    Office office_of(const Scenario& scenario);
+    void let_everybody_speak();
     void read_mail(const std::string& user, const std::vector<std::string>& present);
     std::string some_base();
     std::string some_octets();
@@ -59,6 +64,8 @@ private:
     SimRandom client_random_;
     Verdicts verdicts_;
     Deeds deeds_;
+    const std::unique_ptr<OfficeCertificates> certificates_;  // nullptr: there is no TLS
+    KeptTlsSession kept_;
     std::unique_ptr<World> world_;
     MailModel mail_;
     const Office office_;
@@ -67,6 +74,7 @@ private:
     std::set<std::string> disturbed_;  // users of whom anything happened in this step
     std::uint64_t delivered_ = 0;
     std::uint32_t step_ = 0;
+    bool was_killed_ = false;
 };
 
 /// One from its opening to its end; memory that it leaves behind is a failure too.

@@ -46,6 +46,13 @@ std::string explore(const Scenario& scenario) {
            "the server's log:\n" + result.log;
 }
 
+Scenario with_tls(std::uint64_t seed) {
+    Scenario scenario = Scenario::of_seed(seed);
+    scenario.trouble.set(Trouble::tls, true);
+    scenario.trouble.set(Trouble::attackers, true);
+    return scenario;
+}
+
 bool is_much(const Deeds& deeds) {
     return deeds.logins > 100 && deeds.fetched > 100 && deeds.removed > 20 && deeds.refused > 20 &&
            deeds.broken > 10 && deeds.crashes > 5;
@@ -60,9 +67,17 @@ TEST_CASE("post office: enough happens in ten of them for the rest to mean somet
     CHECK(is_much(deeds));
 }
 
+TEST_CASE("post office: some are under TLS, resume sessions, and are attacked") {
+    Deeds deeds;
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) deeds += run_post_office(with_tls(seed)).deeds;
+    CHECK(deeds.secured > 30);
+    CHECK(deeds.resumed > 2);
+    CHECK(deeds.attacked > 5);
+}
+
 TEST_CASE("post office: the same scenario gives the same run") {
     for (std::uint64_t seed = 1; seed <= 5; ++seed) {
-        const Scenario scenario = Scenario::of_seed(seed);
+        const Scenario scenario = seed > 3 ? with_tls(seed) : Scenario::of_seed(seed);
         CHECK(run_post_office(scenario).trace_hash == run_post_office(scenario).trace_hash);
     }
 }

@@ -26,6 +26,9 @@ double probability_of(Trouble trouble) {
         case Trouble::errnos:
         case Trouble::short_reads:
         case Trouble::queues: return 0.25;
+        case Trouble::undurable: return 0.15;
+        case Trouble::tls: return 0.05;       // such a post office takes four times as long
+        case Trouble::attackers: return 0.7;  // where there is TLS
         default: return 0.35;
     }
 }
@@ -34,9 +37,9 @@ double probability_of(Trouble trouble) {
 
 std::string_view name_of(Trouble trouble) {
     static constexpr std::string_view names[troubles] = {
-        "errnos",     "resets",   "splits",   "late",   "queues",   "short_reads",
-        "torn_reads", "listings", "power",    "kills",  "restarts", "clocks",
-        "deliveries", "renames",  "removals", "manners"};
+        "errnos",   "resets",  "splits", "late",      "queues", "short_reads", "torn_reads",
+        "listings", "power",   "kills",  "restarts",  "clocks", "deliveries",  "renames",
+        "removals", "manners", "tls",    "attackers", "lists",  "undurable"};
     return names[static_cast<std::size_t>(trouble)];
 }
 
@@ -109,7 +112,10 @@ SimOptions Scenario::options() const {
 
 WorldSettings Scenario::settings() const {
     SimRandom random(seed ^ ~settings_stream);
-    return delivered_by(delivery_strategies[random.below(delivery_strategies.size())]);
+    WorldSettings settings =
+        delivered_by(delivery_strategies[random.below(delivery_strategies.size())]);
+    if (has(Trouble::undurable)) settings.emplace_back("pop3.durable", "false");
+    return settings;
 }
 
 std::size_t Scenario::reactors() const {

@@ -30,8 +30,12 @@ enum class Trouble : std::uint8_t {
     renames,      ///< by IMAP servers and mail readers
     removals,     ///< likewise
     manners,      ///< clients reset, half-close, stop reading, say nonsense
+    tls,          ///< TLS and STLS, which some clients use; certificates are replaced
+    attackers,    ///< on the way of those: octets are changed, lost, repeated, injected
+    lists,        ///< of unique-ids, left in some maildrops by a former server
+    undurable,    ///< `durable = false`: with the power removals may come back
 };
-inline constexpr std::size_t troubles = 16;
+inline constexpr std::size_t troubles = 20;
 std::string_view name_of(Trouble trouble);
 
 class TroubleSet {
@@ -65,6 +69,7 @@ struct Scenario {
     bool may_break() const;
     /// A login, RETR, TOP or QUIT may be refused.
     bool may_refuse() const;
+    bool has(Trouble asked) const { return trouble.has(asked); }
 };
 
 /// A number from the environment.

@@ -7,36 +7,41 @@
 namespace restante::sim {
 namespace {
 
-void set_up(SSL_CTX* context, const TlsClientSettings& settings) {
-    SSL_CTX_set_min_proto_version(context, settings.min_version);
-    SSL_CTX_set_max_proto_version(context, settings.max_version);
+/// Takes long to make.
+SSL_CTX* shared_context() {
+    static SSL_CTX* const only = SSL_CTX_new(TLS_client_method());
+    return only;
+}
+
+void set_up(SSL* ssl, const TlsClientSettings& settings) {
+    SSL_set_min_proto_version(ssl, settings.min_version);
+    SSL_set_max_proto_version(ssl, settings.max_version);
     if (settings.min_version < TLS1_2_VERSION) {
-        SSL_CTX_set_security_level(context, 0);
-        SSL_CTX_set_cipher_list(context, "ALL");
+        SSL_set_security_level(ssl, 0);
+        SSL_set_cipher_list(ssl, "ALL");
     }
-    if (!settings.ciphers.empty()) SSL_CTX_set_cipher_list(context, settings.ciphers.c_str());
+    if (!settings.ciphers.empty()) SSL_set_cipher_list(ssl, settings.ciphers.c_str());
     if (!settings.tls_1_3_ciphers.empty()) {
-        SSL_CTX_set_ciphersuites(context, settings.tls_1_3_ciphers.c_str());
+        SSL_set_ciphersuites(ssl, settings.tls_1_3_ciphers.c_str());
     }
-    if (!settings.groups.empty()) SSL_CTX_set1_groups_list(context, settings.groups.c_str());
+    if (!settings.groups.empty()) SSL_set1_groups_list(ssl, settings.groups.c_str());
     if (!settings.signature_algorithms.empty()) {
-        const int set = SSL_CTX_set1_sigalgs_list(context, settings.signature_algorithms.c_str());
+        const int set = SSL_set1_sigalgs_list(ssl, settings.signature_algorithms.c_str());
         ASSERT(set == 1);
     }
     if (settings.certificate == nullptr) return;
-    SSL_CTX_use_certificate(context, settings.certificate);
-    const int is_pair = SSL_CTX_use_PrivateKey(context, settings.key);
+    SSL_use_certificate(ssl, settings.certificate);
+    const int is_pair = SSL_use_PrivateKey(ssl, settings.key);
     ASSERT(is_pair == 1);
 }
 
 }  // namespace
 
 TlsClient::TlsClient(const TlsClientSettings& settings)
-    : context_(SSL_CTX_new(TLS_client_method())),
+    : ssl_(SSL_new(shared_context())),
       incoming_(BIO_new(BIO_s_mem())),
       outgoing_(BIO_new(BIO_s_mem())) {
-    set_up(context_, settings);
-    ssl_ = SSL_new(context_);
+    set_up(ssl_, settings);
     SSL_set_bio(ssl_, incoming_, outgoing_);
     SSL_set_connect_state(ssl_);
     if (!settings.server_name.empty()) {
@@ -54,7 +59,6 @@ TlsClient::TlsClient(const TlsClientSettings& settings)
 TlsClient::~TlsClient() {
     SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN);  // else its session would not be resumed any more
     SSL_free(ssl_);
-    SSL_CTX_free(context_);
 }
 
 void TlsClient::feed(std::span<const char> ciphertext) {

@@ -57,7 +57,6 @@ public:
 private:
     bool went_on(int result);
 
-    SSL_CTX* context_;
     SSL* ssl_;
     BIO* incoming_;  // both owned by ssl_
     BIO* outgoing_;

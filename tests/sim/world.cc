@@ -108,6 +108,7 @@ World::World(const SimOptions& options, const WorldSettings& settings,
       seam_verifier_(seams_.verifier ? seams_.verifier(*this, users()) : nullptr),
       login_(LoginSources{seam_verifier_ ? *seam_verifier_ : users(), user_name_rules(config_)}),
       store_options_(store_options(config_).value()) {
+    policy_.kernel_tls = false;  // of the real kernel
     files().make_directory(mail_root);
     start_server();
 }
@@ -133,7 +134,6 @@ std::unique_ptr<World::Branch> World::make_branch() {
     Branch& branch = *made;
     Ring& ring = *server_ring_;
     branch.log_sink = ring_.open_sink();
-    branch.listener = ring_.listen("192.0.2.25:110");
     branch.buffers = std::make_unique<BufferPool>();
     branch.log =
         std::make_unique<ReactorLog>(ring, branch.log_sink, config_.log.level, config_.log.ident);
@@ -142,16 +142,26 @@ std::unique_ptr<World::Branch> World::make_branch() {
     if (seams_.store) branch.store = seams_.store(*this, std::move(branch.store));
     branch.delivery = make_delivery(config_.delivery, ring, *branch.buffers);
     if (seams_.delivery) branch.delivery = seams_.delivery(*this, std::move(branch.delivery));
-    std::vector<ListeningSocket> listeners;
-    listeners.push_back({Handle(ring, branch.listener), TlsMode::none});
     const SessionService service{
-        ring,        login_,  *branch.store, *branch.delivery, *branch.buffers,
-        *branch.log, policy_, nullptr,       throttle_,        user_sessions_};
+        ring,        login_,  *branch.store,       *branch.delivery, *branch.buffers,
+        *branch.log, policy_, seams_.certificates, throttle_,        user_sessions_};
     branch.reactor = std::make_unique<Reactor>(
-        service, *branch.log, address_connections_, std::move(listeners),
+        service, *branch.log, address_connections_, make_listeners(branch),
         ReactorLimits{config_.limits.connections, config_.limits.connections_per_ip,
                       config_.limits.drain_timeout});
     return made;
+}
+
+std::vector<ListeningSocket> World::make_listeners(Branch& branch) {
+    const bool has_tls = seams_.certificates != nullptr;
+    std::vector<ListeningSocket> listeners;
+    branch.listener = ring_.listen("192.0.2.25:110");
+    listeners.push_back(
+        {Handle(*server_ring_, branch.listener), has_tls ? TlsMode::starttls : TlsMode::none});
+    if (!has_tls) return listeners;
+    branch.tls_listener = ring_.listen("192.0.2.25:995");
+    listeners.push_back({Handle(*server_ring_, branch.tls_listener), TlsMode::required});
+    return listeners;
 }
 
 bool World::is_finished() const {
@@ -219,9 +229,10 @@ std::vector<std::string> World::messages(std::string_view user) {
     return names;
 }
 
-Client World::connect(std::string_view peer) {
-    const Branch& branch = *branches_[connections_made_++ % branches_.size()];
-    return ring_.connect(branch.listener, peer);
+Client World::connect(std::string_view peer) { return ring_.connect(next_branch().listener, peer); }
+
+Client World::connect_to_tls(std::string_view peer) {
+    return ring_.connect(next_branch().tls_listener, peer);
 }
 
 void World::settle() {

@@ -57,6 +57,8 @@ class World;
 struct Seams {
     /// Each has a store of its own; they take turns at new connections.
     std::size_t reactors = 1;
+    /// Outlive the World. STLS is offered then, and TLS from the first octet on at another address.
+    const TlsCertificates* certificates = nullptr;
     std::function<std::unique_ptr<Ring>(SimRing&)> ring;
     std::function<std::unique_ptr<Store>(World&, std::unique_ptr<Store>)> store;
     std::function<std::unique_ptr<Delivery>(World&, std::unique_ptr<Delivery>)> delivery;
@@ -90,6 +92,8 @@ public:
     std::vector<std::string> messages(std::string_view user);
 
     Client connect(std::string_view peer = "198.51.100.7:40000");
+    /// Likewise, to where TLS comes first.
+    Client connect_to_tls(std::string_view peer);
     /// Runs until nothing more happens without time passing.
     void settle();
     /// Lets time pass, deadlines and all.
@@ -107,15 +111,16 @@ public:
     /// Lent now.
     std::size_t buffers_lent() const;
     /// In flight while no session is: the acceptance of each reactor's next one.
-    std::size_t idle_operations() const { return seams_.reactors; }
+    std::size_t idle_operations() const { return seams_.reactors * listeners_a_reactor(); }
     /// Likewise open: the listeners', and the logs'.
-    std::size_t idle_descriptors() const { return 2 * seams_.reactors; }
+    std::size_t idle_descriptors() const { return seams_.reactors * (1 + listeners_a_reactor()); }
 
 private:
     /// What each reactor has for itself.
     struct Branch {
         int log_sink = -1;
         int listener = -1;
+        int tls_listener = -1;  // where there are certificates
         std::unique_ptr<BufferPool> buffers;
         std::unique_ptr<ReactorLog> log;
         std::unique_ptr<Store> store;
@@ -125,6 +130,9 @@ private:
 
     void start_server();
     std::unique_ptr<Branch> make_branch();
+    std::vector<ListeningSocket> make_listeners(Branch& branch);
+    std::size_t listeners_a_reactor() const { return seams_.certificates == nullptr ? 1 : 2; }
+    const Branch& next_branch() { return *branches_[connections_made_++ % branches_.size()]; }
     void after_turn();
     bool is_finished() const;
     Verifier& users();

@@ -96,9 +96,9 @@ class BanFilterTest(harness.SystemTest):
     """One server's log of every kind of login, good and bad; each has a user name of its own."""
 
     # What has to be matched, by user name.
-    FAILURES = {"wrong", "unknown", "disabled", "fivefold", "malformed", "sasl", "evil\\x3e, rip=192.0.2.9",
+    FAILURES = {"wrong", "unknown", "disabled", "fivefold", "sasl", "evil\\x3e, rip=192.0.2.9",
                 "elsewhere"}
-    TRIED = {"cleartext", "mechanisms"}  # by the address they come from: no user is known
+    TRIED = {"cleartext", "mechanisms", "malformed"}  # by their addresses: they named no user
     UNFINISHED = {"cancelled", "left", "nothing", "vanished"}
     ADDRESSES = {name: f"127.0.1.{number}" for number, name in enumerate(
         sorted(TRIED | UNFINISHED | {"garbage"}), 1)}
@@ -148,10 +148,11 @@ class BanFilterTest(harness.SystemTest):
         self.converse(server, "USER disabled", f"PASS {harness.PASSWORD}", "QUIT")
         self.converse(server, "USER elsewhere", f"PASS {harness.PASSWORD}", "QUIT")
         self.converse(server, *["USER fivefold", "PASS guess"] * 5)
-        self.converse(server, "USER malformed", "AUTH PLAIN " + base64.b64encode(b"no NULs").decode())
+        self.converse(server, "USER bystander", "AUTH PLAIN " + base64.b64encode(b"no NULs").decode(),
+                      name="malformed")
         self.converse(server, "AUTH PLAIN " + base64.b64encode(b"\0sasl\0guess").decode(), "QUIT")
         self.converse(server, "USER evil>, rip=192.0.2.9", "PASS guess")
-        self.converse(server, *["AUTH NTLM"] * 5, name="mechanisms")
+        self.converse(server, "USER bystander", *["AUTH NTLM"] * 5, name="mechanisms")
 
     def say_little(self, server):
         self.converse(server, "AUTH PLAIN", "*", "QUIT", name="cancelled")
@@ -169,6 +170,7 @@ class BanFilterTest(harness.SystemTest):
                 rip = re.match(r"rip=([0-9.]+)", line[line.rindex("rip="):])
                 yield by_name.get(rip[1]) or re.search(r"user=<([^>]*)>", line)[1]
 
+        self.assertNotIn("bystander", "".join(lines))
         normal = sorted(names(matched_by(lines, "normal")))
         self.assertEqual(normal, sorted([*self.FAILURES, *self.TRIED, "cleartext"]), "\n".join(lines))
         more = set(names(matched_by(lines, "aggressive"))) - {"", "garbage"}  # "": harness's first look

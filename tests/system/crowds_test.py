@@ -39,9 +39,10 @@ class SilentTest(overload.Overload):
     SECONDS_TO_LOG_IN = overload.scaled(60, 6, 6)
 
     def test_silent_and_trickling_connections(self):
-        self.begin(limits={"login_timeout": f'"{self.SECONDS_TO_LOG_IN}s"'})
-        kib = self.CONNECTIONS // 2 * (overload.WAITING_KIB + overload.TLS_WAITING_KIB)
-        with self.load(f"{self.CONNECTIONS} silent and trickling connections", kib):
+        self.begin(limits={"login_timeout": f'"{self.SECONDS_TO_LOG_IN}s"',
+                           "connections": str(4 * self.CONNECTIONS)})
+        takes = {"connections": self.CONNECTIONS, "TLS": self.CONNECTIONS // 2}
+        with self.load(f"{self.CONNECTIONS} silent and trickling connections", takes):
             started = time.monotonic()
             quarter = self.CONNECTIONS // 4
             ports = [self.world.port] * 2 * quarter + [self.world.tls_port] * 2 * quarter
@@ -90,9 +91,8 @@ class DescriptorsTest(overload.Overload):
     def test_a_thousand_connections_with_256_descriptors(self):
         limit = (self.DESCRIPTORS, self.DESCRIPTORS)
         self.begin(before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit))
-        kib = self.DESCRIPTORS * overload.WAITING_KIB
         what = f"{self.CONNECTIONS} connections with {self.DESCRIPTORS} descriptors"
-        with self.load(what, kib, stays=True):
+        with self.load(what, {"connections": self.DESCRIPTORS}, stays=True):
             crowd = [connect(self.world.port, source)
                      for _, source in zip(range(self.CONNECTIONS), itertools.cycle(SOURCES))]
             time.sleep(self.SECONDS)
@@ -136,7 +136,7 @@ class AbortedAuthTest(overload.Overload):
         self.start_kib = process_usage.anonymous_kib(self.server)
         connections = self.EXCHANGES // self.EXCHANGES_A_CONNECTION
         before = process_usage.cpu_seconds(self.server)
-        with self.load(f"{self.EXCHANGES} aborted AUTHs", 2048):
+        with self.load(f"{self.EXCHANGES} aborted AUTHs", {"connections": self.WORKERS}):
             started = time.monotonic()
             for first in range(0, connections, 1000):
                 self.give_up(range(first, min(first + 1000, connections)))

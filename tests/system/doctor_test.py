@@ -12,7 +12,7 @@ from confinement_test import LANDLOCK_CREATE_RULESET, privileged_port
 
 CHECKS = ["configuration", "io_uring", "ring restrictions", "ports", "open files", "locked memory",
           "kernel TLS", "certificates", "clock", "user", "privileges", "dumps", "mail root", "users",
-          "renewal", "confinement"]
+          "memory", "renewal", "confinement"]
 FEW_DESCRIPTORS = 1024
 
 
@@ -96,6 +96,24 @@ class DoctorTest(Examined):
         self.world.write(self.world.users, b"mrose:{NONE-SUCH}x\n")
         _, found = self.doctor(path)
         self.assert_found(found["users"], "warn", "1 users, and 1 lines", "passwd list")
+
+    def test_the_most_memory_is_the_sum_of_its_terms_and_follows_the_limits(self):
+        def terms(**sections):
+            path = self.world.configuration(**sections)
+            told = json.loads(harness.run_binary("doctor", "--json", "--config", path).stdout)
+            found = next(each for each in told if each["check"] == "memory")
+            return found, {each["name"]: each["count"] * each["octets"] for each in found["terms"]}
+        few, least = terms(limits={"connections": "100", "index_memory": "64"},
+                           auth={"hash_memory": "256"})
+        self.assertEqual(few["verdict"], "ok")
+        gib = sum(least.values()) / 2**30
+        self.assertRegex(few["what"], rf"^at most {gib:.1f} GiB: .*indexes 0\.1.*kernel's sockets")
+        self.assertEqual((least["indexes"], least["hashing"]), (64 << 20, 256 << 20))
+        many, most = terms(limits={"connections": "1000000", "index_memory": "1048576"})
+        self.assertEqual(many["verdict"], "warn")
+        self.assertRegex(many["what"], r"this machine has \d")
+        self.assertRegex(many["cure"], "connections")
+        self.assertGreater(most["connections"], least["connections"])
 
     def test_beside_a_running_server_the_port_is_a_warning_and_the_server_goes_on(self):
         server = self.world.serve()

@@ -3,6 +3,7 @@ of it."""
 import os
 import time
 
+import bystanders
 import harness
 import overload
 
@@ -14,9 +15,8 @@ class MaildropTest(overload.Overload):
     """A maildrop of very many files: the first login measures all of them, the next ones none."""
 
     MESSAGES = overload.scaled(1_000_000, 50_000, 5_000)
-    # Of a message while its index is made: its row, name and unique-id (120) in the old one and in the
-    # new one, which is put together from pieces; its name as listed; what measuring found (450).
-    INDEXING_OCTETS = 1024
+    # Of a message while its index is made (maildir/index_memory.h), with six times its name.
+    INDEX_MIB = 64 + MESSAGES * (1024 + 6 * 64) // 2**20
     MESSAGE = b"Subject: one of many\n\n" + b"a line of it\n" * 20
 
     def fill(self, folder):
@@ -35,13 +35,30 @@ class MaildropTest(overload.Overload):
     def test_a_maildrop_of_very_many_messages(self):
         self.octets = len(harness.crlf_form(self.MESSAGE))
         folder = os.path.join(self.world.maildrop("hoarder"), "cur")
-        self.begin(users=["hoarder"])
+        self.begin(users=["hoarder"],
+                   limits={"connections": "1000", "index_memory": str(self.INDEX_MIB)})
         self.fill(folder)
-        kib = self.MESSAGES * self.INDEXING_OCTETS // 1024 + overload.INDEXES_KIB
-        with self.load(f"a maildrop of {self.MESSAGES} files", kib):
+        takes = {"indexes": self.INDEX_MIB, "indexes kept": 1}
+        with self.load(f"a maildrop of {self.MESSAGES} files", takes):
             first, removing, last = [self.visit(removed) for removed in (0, 100, 0)]
             print(f"    seconds of login/LIST and UIDL/QUIT: {first} at first; {removing} with 100 DELE; "
                   f"then {last}")
+
+    def test_a_maildrop_beyond_the_memory_for_indexes_is_refused_and_the_others_are_not(self):
+        self.MESSAGES = 60_000
+        folder = os.path.join(self.world.maildrop("hoarder"), "cur")
+        self.fill(folder)
+        self.begin(users=["hoarder"], limits={"index_memory": "64"})
+        with harness.Client(self.server.port) as client:
+            self.assert_starts(client.log_in("hoarder"), "-ERR [SYS/TEMP]")
+        self.server.wait_for_log("no room in \\[limits\\] index_memory")
+        bystanders.poll(self.server.port, bystanders.USERS[0])
+        for number, name in enumerate(os.listdir(folder)):
+            if number % 2 == 0:
+                os.unlink(os.path.join(folder, name))
+        with harness.Client(self.server.port, timeout=60) as client:
+            self.assert_starts(client.log_in("hoarder"), "+OK")
+            self.assertEqual(client.ask("STAT").split()[1], str(self.MESSAGES // 2))
 
     def visit(self, removed):
         """A session over all of it; the rest goes on being there."""
@@ -94,8 +111,8 @@ class MessageTest(overload.Overload):
 
     def test_a_message_of_gibibytes(self):
         self.begin(users=["giant"])
-        kib = overload.UNREAD_KIB
-        with self.load(f"a message of {self.MEBIBYTES} MiB", kib):
+        takes = {"connections": 1, "message buffers": 2}
+        with self.load(f"a message of {self.MEBIBYTES} MiB", takes):
             client = harness.Client(self.world.port, timeout=600)
             self.addCleanup(client.close)
             started = time.monotonic()

@@ -1,6 +1,7 @@
 """What tests of load that does not end well stand on: a server under load, its unloaded twin,
 bystanders of both; what memory may be used; figures, printed."""
 import contextlib
+import json
 import os
 import resource
 import threading
@@ -15,20 +16,6 @@ import tls_test
 IS_WHOLE = os.environ.get("RESTANTE_WHOLE_LOAD", "") not in ("", "0")
 SECONDS_TO_RECOVER = 20  # a second is what is asked: see Overload.judge
 
-# What the server's limits come to, in KiB. Nothing in the configuration bounds memory as such: it
-# follows from [limits] connections and from limits in the sources.
-BUFFER_KIB = 128  # base/buffer_pool.h: buffer_octets
-ONCE_KIB = 4 * 1024  # first buffers, caches of an allocator for each thread: whoever comes
-INDEXES_KIB = 64 * 1024  # maildir/index_cache.h: octets_max, for each reactor
-# A connection before its login: 1,000 octets (a unit test counts them), a line of 255 octets, a timer,
-# what the allocator rounds up. Under TLS OpenSSL's handshake, up to tls_handshake_octets_max.
-WAITING_KIB = 4
-TLS_WAITING_KIB = 64
-# A session whose client does not read: what is to be sent of a message, in a buffer; what is read from
-# the file has no buffer meanwhile. Under TLS what has been encrypted of it, too (net/tls_engine.h:
-# tls_outgoing_octets_max).
-UNREAD_KIB = BUFFER_KIB + 16
-TLS_UNREAD_KIB = UNREAD_KIB + 144 + TLS_WAITING_KIB
 REACTORS = 2
 
 
@@ -39,6 +26,15 @@ def scaled(whole, ordinary, quick):
     return quick if harness.settings.quick else ordinary
 
 
+def memory_terms(path):
+    """What the server says that it may take of memory, as `restante doctor` has it of a configuration:
+    octets of each by name, and of all of them together."""
+    told = json.loads(harness.run_binary("doctor", "--json", "--config", path).stdout)
+    terms = next(check["terms"] for check in told if check["check"] == "memory")
+    return ({term["name"]: term["octets"] for term in terms},
+            sum(term["count"] * term["octets"] for term in terms))
+
+
 def allow_descriptors():
     """As many as this process may have: load needs one a connection."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -46,6 +42,7 @@ def allow_descriptors():
     return most
 
 
+@harness.alone
 class Overload(harness.SystemTest):
     """A server with a port for TLS and its twin over the same users; each has maildrops of its own."""
 
@@ -58,6 +55,7 @@ class Overload(harness.SystemTest):
         """Both servers. `before` is called in the loaded one's process (Server's `before`)."""
         self.twin = self._serve(self.twin_world, (), None, sections)
         self.server = self._serve(self.world, users, before, sections)
+        self.octets_of, self.octets_max = memory_terms(self.configuration)
         self.start_kib = process_usage.anonymous_kib(self.server)
         self.start_descriptors = process_usage.descriptors(self.server)
 
@@ -76,15 +74,23 @@ class Overload(harness.SystemTest):
             "log": {"level": '"warn"'},
             **sections,
         }
-        arguments = ["serve", "--config", world.configuration(**tables)]
+        self.configuration = world.configuration(**tables)
+        arguments = ["serve", "--config", self.configuration]
         server = harness.Server(self, arguments, world.port, folder=world.root, before=before)
         return server.wait_until_ready()
 
+    def cap_kib(self, takes):
+        """What a load may add: so many of each term, with the allocator's part of it, and what is there
+        once for each reactor."""
+        octets = sum(count * self.octets_of[term] for term, count in takes.items())
+        octets += REACTORS * self.octets_of["reactors"]
+        return octets * 5 // 4 // 1024
+
     @contextlib.contextmanager
-    def load(self, what, cap_kib, stays=False):
+    def load(self, what, takes, stays=False):
         """Bystanders of both servers while the block loads one of them; the block's end must be the
-        load's. `cap_kib`: what the load may use of memory beside ONCE_KIB."""
-        cap_kib += ONCE_KIB
+        load's. `takes`: how many of which term of memory_terms() it may take."""
+        cap_kib = self.cap_kib(takes)
         with bystanders.Bystanders([self.server.port, self.twin.port], stays) as beside:
             with Most(self.server) as most:
                 yield
@@ -96,7 +102,8 @@ class Overload(harness.SystemTest):
               f"{'no time' if recovery is None else f'{recovery * 1e3:.0f} ms'}", flush=True)
         self.judge(beside, recovery)
         if not harness.is_sanitized():
-            self.assertLess(most.kib - self.start_kib, cap_kib, "memory")
+            self.assertLess(most.kib - self.start_kib, cap_kib, "memory of the load")
+            self.assertLess(most.kib * 1024, self.octets_max, "memory in all")
             self.judge_times(beside, recovery)
 
     def seconds_to_recover(self, stays):

@@ -1,4 +1,4 @@
-"""A client of SCRAM-SHA-256-PLUS (RFC 5802, 7677) on a POP3 connection, as small as it can be."""
+"""A client of SCRAM-SHA-256 and its -PLUS (RFC 5802, 7677) on a POP3 connection, as small as it can be."""
 import base64
 import hashlib
 import hmac
@@ -10,13 +10,15 @@ def digest(key, text):
 
 
 class ScramClient:
-    """Bound to the channel by tls-unique (RFC 5929)."""
+    """With a `binding`: -PLUS, bound to the channel by tls-unique (RFC 5929)."""
 
-    def __init__(self, connection, user, password, binding):
+    def __init__(self, connection, user, password, binding=None):
         self.file = connection.makefile("rwb")
         self.user = user.encode()
         self.password = password.encode()
-        self.binding = b"p=tls-unique,," + binding
+        self.mechanism = b"SCRAM-SHA-256" if binding is None else b"SCRAM-SHA-256-PLUS"
+        self.header = b"n,," if binding is None else b"p=tls-unique,,"
+        self.binding = self.header + (binding or b"")
         self.is_server_known = False  # it has proved to know the password, too
         assert self.file.readline().startswith(b"+OK"), "no greeting"
 
@@ -29,18 +31,21 @@ class ScramClient:
         assert line.startswith(b"+ "), line
         return base64.b64decode(line[2:])
 
-    def log_in(self):
+    def open(self):
+        """To the challenge with the salt, which is returned."""
+        self.nonce = base64.b64encode(os.urandom(18))
+        self.bare = b"n=" + self.user + b",r=" + self.nonce
+        self.send(b"AUTH " + self.mechanism + b" " + base64.b64encode(self.header + self.bare))
+        self.server_first = self.challenge()
+        return self.server_first
+
+    def prove(self):
         """The last reply's line."""
-        nonce = base64.b64encode(os.urandom(18))
-        bare = b"n=" + self.user + b",r=" + nonce
-        first = base64.b64encode(b"p=tls-unique,," + bare)
-        self.send(b"AUTH SCRAM-SHA-256-PLUS " + first)
-        server_first = self.challenge()
-        told = dict(part.split(b"=", 1) for part in server_first.split(b","))
-        assert told[b"r"].startswith(nonce), server_first
+        told = dict(part.split(b"=", 1) for part in self.server_first.split(b","))
+        assert told[b"r"].startswith(self.nonce), self.server_first
         salted = hashlib.pbkdf2_hmac("sha256", self.password, base64.b64decode(told[b"s"]), int(told[b"i"]))
         final = b"c=" + base64.b64encode(self.binding) + b",r=" + told[b"r"]
-        message = b",".join((bare, server_first, final))
+        message = b",".join((self.bare, self.server_first, final))
         client_key = digest(salted, b"Client Key")
         signature = digest(hashlib.sha256(client_key).digest(), message)
         proof = bytes(a ^ b for a, b in zip(client_key, signature))
@@ -50,3 +55,7 @@ class ScramClient:
         self.is_server_known = server_final == b"v=" + expected
         self.send(b"")
         return self.file.readline()
+
+    def log_in(self):
+        self.open()
+        return self.prove()

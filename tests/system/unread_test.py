@@ -71,11 +71,12 @@ class UnreadMessagesTest(overload.Overload):
         return connection
 
     def test_messages_that_nobody_reads(self):
-        self.begin(users=self.users)
-        plain = self.SESSIONS - self.SESSIONS // 3
-        kib = plain * overload.UNREAD_KIB + (self.SESSIONS - plain) * overload.TLS_UNREAD_KIB
+        self.begin(users=self.users, limits={"connections": str(4 * self.SESSIONS)})
+        secured = self.SESSIONS // 3
+        takes = {"connections": self.SESSIONS, "message buffers": self.SESSIONS, "TLS": secured,
+                 "messages under TLS": secured}
         what = f"{self.SESSIONS} sessions that read nothing of {self.MEGABYTES} MB"
-        with self.load(what, kib):
+        with self.load(what, takes):
             crowd = [self.ask(number) for number in range(self.SESSIONS)]
             time.sleep(self.SECONDS)
             for connection in crowd:
@@ -106,7 +107,8 @@ class UnreadRepliesTest(overload.Overload):
         self.begin(users=self.users)
         commands = b"RETR 1\r\n" * self.COMMANDS
         what = f"{self.SESSIONS} times {self.COMMANDS} RETRs, unread"
-        with self.load(what, self.SESSIONS * overload.UNREAD_KIB):
+        takes = dict.fromkeys(("connections", "lines", "message buffers"), self.SESSIONS)
+        with self.load(what, takes):
             clients = [self.begin_session(user) for user in self.users]
             rest = [commands[flood(client.socket, commands):] for client in clients]
             self.read_all(clients[0], rest[0])

@@ -123,7 +123,7 @@ TEST_CASE("verifier: logins within passwd_look_interval look at the file once") 
 TEST_CASE("verifier: while one login reads the changed file the others go on with the old users") {
     World world;
     world.write_users("plain@example.org:{PLAIN}another\n");
-    world.ring.holds_file_work = true;
+    world.ring.holds = HelperKind::files;
     Task<Result<Verdict>> reader = world.verifier->verify(PasswordProof{"plain", "another"});
     reader.start(nullptr, nullptr);
     CHECK_FALSE(reader.is_done());
@@ -139,7 +139,7 @@ TEST_CASE("verifier: while one login reads the changed file the others go on wit
 
 TEST_CASE("verifier: while the first login reads the file the others are exhausted, not rejected") {
     World world(false);
-    world.ring.holds_file_work = true;
+    world.ring.holds = HelperKind::files;
     Task<Result<Verdict>> reader = world.verifier->verify(PasswordProof{"plain", "secret"});
     reader.start(nullptr, nullptr);
     const Result<Verdict> other = world.log_in("plain", "secret");

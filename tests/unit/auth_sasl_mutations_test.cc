@@ -83,7 +83,7 @@ TEST_CASE("parsers: any octets end in an answer") {
         CHECK((!plain || !plain->user.empty()));
         const auto scram = parse_scram_first(text);
         CHECK((!scram || is_acts_as(scram->identity.user)));
-        parse_scram_binding(text);
+        parse_scram_final(text);
         parse_cram_md5(text);
         const auto digest = parse_digest_md5(text, "pop.example.org");
         CHECK((!digest || is_acts_as(digest->user)));

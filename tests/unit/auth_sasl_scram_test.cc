@@ -45,12 +45,7 @@ std::string keyed(const Secret& key, std::string_view text, DigestAlgorithm algo
 }
 
 bool is_right_proof(const ScramKeys& keys, const Vector& vector) {
-    std::string client_key = *base64_decode(vector.proof);
-    const std::string signature = keyed(keys.stored_key, vector.auth_message, keys.algorithm);
-    for (std::size_t i = 0; i < client_key.size(); ++i) {
-        client_key[i] = static_cast<char>(client_key[i] ^ signature[i]);
-    }
-    return digest_of(keys.algorithm, client_key, "")->view() == keys.stored_key.text();
+    return fits_scram_keys(keys, vector.auth_message, *base64_decode(vector.proof));
 }
 
 }  // namespace
@@ -66,6 +61,11 @@ TEST_CASE("RFC 5802 §5 and RFC 7677 §3: the examples' proofs and signatures fi
         const auto others =
             derive_scram_keys("pencils", {*base64_decode(vector.salt), 4096}, vector.algorithm);
         CHECK_FALSE(is_right_proof(*others, vector));
+        for (const std::string_view proof :
+             {std::string_view(), vector.salt, vector.server_signature}) {
+            CHECK_FALSE(fits_scram_keys(*keys, vector.auth_message, *base64_decode(proof)));
+        }
+        CHECK_FALSE(fits_scram_keys(*keys, "n=user", *base64_decode(vector.proof)));
     }
 }
 

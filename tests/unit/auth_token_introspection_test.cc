@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -121,12 +123,43 @@ public:
         return task.take();
     }
 
+    /// One more question, of that address; true where it is under way. The ring holds it.
+    bool begin(std::string_view address) {
+        if (!introspection) introspection.emplace(ring, log, throttle, settings);
+        Question& question = questions.emplace_back();
+        question.origin.peer = SocketAddress::parse(address).value();
+        question.task.emplace(introspection->user_of({"abc", {}, question.origin}));
+        question.task->start([](void*) {}, nullptr);
+        if (!question.task->is_done()) return true;
+        CHECK(question.task->take().error().kind == ErrorKind::exhausted);
+        questions.pop_back();
+        return false;
+    }
+    /// How many of those that were under way know the user now.
+    std::size_t ended_well() {
+        std::size_t count = 0;
+        for (Question& question : questions) {
+            REQUIRE(question.task->is_done());
+            const Result<TokenUser> user = question.task->take();
+            if (user && *user == "mrose") ++count;
+        }
+        questions.clear();
+        return count;
+    }
+
     InlineRing ring;
     MemoryLog log;
     Throttle throttle{{}};
     LoginOrigin origin;
     std::shared_ptr<IntrospectionSettings> settings;
     std::optional<Introspection> introspection;
+
+private:
+    struct Question {
+        LoginOrigin origin;
+        std::optional<Task<Result<TokenUser>>> task;
+    };
+    std::list<Question> questions;
 };
 
 TokenUser user_in(std::string_view body) {
@@ -221,6 +254,37 @@ TEST_CASE("introspection: a full queue is a trouble like the others") {
     CHECK_FALSE(client.ask("abc").has_value());
     client.ring.queue_is_full = false;
     CHECK(*client.ask("abc") == "mrose");
+}
+
+TEST_CASE(
+    "introspection: of 64 questions under way one address has 16, an IPv6 /64 too; each end makes "
+    "room") {
+    // It serves one connection at a time, and each question here has one of its own.
+    EndPoint end_point{http(active, "200 OK\r\nConnection: close")};
+    Client client(end_point.url());
+    client.ring.holds = introspection_helper;
+    const auto places = [&client](std::string_view address, int tries) {
+        int had = 0;
+        for (int i = 0; i < tries; ++i) {
+            had += client.begin(std::string(address) + std::to_string(i + 1)) ? 1 : 0;
+        }
+        return had;
+    };
+    CHECK(places("198.51.100.7:", 20) == 16);
+    CHECK(places("[2001:db8::1]:", 10) == 10);
+    CHECK(places("[2001:db8::ffff:2]:", 10) == 6);
+    CHECK(places("[2001:db8:0:1::1]:", 20) == 16);
+    CHECK(places("203.0.113.9:", 17) == 16);
+    CHECK_FALSE(client.begin("203.0.113.10:1"));  // all are taken
+    CHECK(client.log.lines.size() == 1);
+
+    client.ring.release();
+    CHECK(client.ended_well() == introspections_max);
+    client.ring.holds = introspection_helper;
+    CHECK(places("198.51.100.7:", 20) == 16);
+    CHECK(client.begin("203.0.113.10:1"));
+    client.ring.release();
+    CHECK(client.ended_well() == 17);
 }
 
 TEST_CASE("introspection: issuer, audience and scope are looked at where they are expected") {

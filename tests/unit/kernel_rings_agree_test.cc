@@ -1,10 +1,8 @@
 // The same operations, drawn from the same seed, on both rings of the real kernel: each result and
-// each octet that was received or that arrived must be the same.
+// each octet that was received or that arrived must be the same. RESTANTE_RING_SEEDS: how many.
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,7 +12,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <filesystem>
+#include <cstdlib>
 #include <fstream>
 #include <random>
 #include <set>
@@ -23,74 +21,17 @@
 #include <thread>
 #include <vector>
 
-#include "net/listener.h"
 #include "ring/mapping.h"
-#include "unit/kernel_rings.h"
+#include "unit/kernel_script_world.h"
 
 namespace restante {
 namespace {
 
 constexpr std::size_t steps_a_seed = 300;
-constexpr std::uint64_t seeds = 6;
+constexpr std::uint64_t seeds_default = 6;
 constexpr Duration patience = std::chrono::seconds(20);
 constexpr std::array<const char*, 7> names = {"one",    "two",  "three",        "folder",
                                               "absent", "link", "folder/inside"};
-
-/// A folder of some files, gone at the end.
-class Folder {
-public:
-    Folder() {
-        char name[] = "/tmp/restante-agree.XXXXXX";
-        REQUIRE(::mkdtemp(name) != nullptr);
-        path_ = name;
-        std::filesystem::create_directory(path_ / "folder");
-        std::filesystem::create_symlink("one", path_ / "link");
-        write("one", std::string(100, 'a'));
-        write("two", std::string(70'000, 'b') + "end");
-        write("three", std::string(1'000'000, 'c') + "end");
-        write("folder/inside", "inside");
-    }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    ~Folder() { std::filesystem::remove_all(path_); }
-    const std::filesystem::path& path() const { return path_; }
-
-private:
-    void write(const char* name, const std::string& content) const {
-        std::ofstream(path_ / name, std::ios::binary) << content;
-    }
-    std::filesystem::path path_;
-};
-
-std::string shown(std::span<const char> octets) {
-    const std::string_view text(octets.data(), octets.size());
-    return fmt::format("{}:{:x}", text.size(), std::hash<std::string_view>()(text));
-}
-
-/// What it says that does not differ between two folders with the same files.
-std::string shown(const FileStatus& status) {
-    return fmt::format("kind {} octets {}", static_cast<int>(status.kind),
-                       status.kind == FileKind::regular ? status.octets : 0);
-}
-
-/// Both ends of a TCP connection: `near` is the ring's, `far` the script's.
-struct Connection {
-    explicit Connection(Ring& ring) {
-        std::vector<Fd> listeners = *make_listeners(*SocketAddress::parse("127.0.0.1:0"), 1);
-        const SocketAddress address = local_address(listeners[0].get());
-        far = Fd(::socket(AF_INET, SOCK_STREAM, 0));
-        REQUIRE(::connect(far.get(), address.raw(), address.octets()) == 0);
-        const int accepted = ::accept4(listeners[0].get(), nullptr, nullptr, SOCK_CLOEXEC);
-        REQUIRE(accepted >= 0);
-        near = Handle(ring, accepted);
-        const int at_once =
-            1;  // Nagle's algorithm and delayed acknowledgements wait for each other
-        for (const int end : {accepted, far.get()})
-            ::setsockopt(end, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
-    }
-    Handle near;
-    Fd far;
-};
 
 /// Operations drawn from a seed, one after the other, and what became of each.
 class Script {
@@ -111,11 +52,17 @@ private:
     using Step = void (Script::*)();
 
     void step() {
-        static constexpr std::array<Step, 14> steps = {
-            &Script::look_at_file, &Script::read_file, &Script::replace,   &Script::remove,
-            &Script::list,         &Script::lock,      &Script::write_log, &Script::offload,
-            &Script::receive,      &Script::exchange,  &Script::send,      &Script::send_file,
-            &Script::end_early,    &Script::half_close};
+        static constexpr std::array<Step, 20> steps = {
+            &Script::look_at_file, &Script::read_file,
+            &Script::replace,      &Script::remove,
+            &Script::list,         &Script::lock,
+            &Script::write_log,    &Script::offload,
+            &Script::receive,      &Script::exchange,
+            &Script::send,         &Script::send_file,
+            &Script::end_early,    &Script::half_close,
+            &Script::accept,       &Script::reset,
+            &Script::look_by_path, &Script::misuse,
+            &Script::sync,         &Script::wait_for_slow_work};
         (this->*steps[draw(steps.size())])();
     }
     std::size_t draw(std::size_t count) { return random_() % count; }
@@ -334,6 +281,88 @@ private:
         connection_ = Connection(ring_);
     }
 
+    void accept() {
+        std::vector<Fd> listeners = *make_listeners(*SocketAddress::parse("127.0.0.1:0"), 1);
+        const Handle listener(ring_, ::dup(listeners[0].get()));
+        const SocketAddress address = local_address(listener.get());
+        const Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const bool is_there = draw(3) != 0;
+        if (is_there) REQUIRE(::connect(client.get(), address.raw(), address.octets()) == 0);
+        SocketAddress peer;
+        SocketAddress local;
+        const Duration wait = is_there ? patience : std::chrono::milliseconds(10);
+        const std::int64_t accepted =
+            ask(Request::accept(listener.get(), peer, local).until(ring_.now() + wait));
+        tell(fmt::format("accept {}", std::min<std::int64_t>(accepted, 0)));
+        if (accepted < 0) return;
+        const Handle socket(ring_, static_cast<int>(accepted));
+        tell(fmt::format("ours {} theirs {}", local.text() == address.text(),
+                         peer.text() == local_address(client.get()).text()));
+    }
+    /// The far end gives up: what follows fails, each in its way.
+    void reset() {
+        const linger at_once{1, 0};
+        ::setsockopt(connection_.far.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        connection_.far = Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        const int socket = connection_.near.get();
+        const std::string text = draw_text(500);
+        const std::array requests = {Request::receive(socket), Request::send(socket, text, false),
+                                     Request::exchange(socket, text)};
+        tell(fmt::format("lost {}", ask(limited(requests[draw(requests.size())]))));
+        tell(fmt::format("lost for good {}", ask(limited(Request::send(socket, text, false)))));
+        connection_ = Connection(ring_);
+        said_ = 0;
+    }
+    /// By absolute names, and with what status() would say.
+    void look_by_path() {
+        const char* name = names[draw(names.size())];
+        const std::string path = files_.path() / name;
+        FileStatus status;
+        tell(fmt::format("status_at {}", ask(Request::status_at(AT_FDCWD, path.c_str(), status))));
+        tell(shown(status));
+        const bool is_place = draw(2) == 0;
+        const std::int64_t opened =
+            ask(is_place ? Request::open_place(AT_FDCWD, path.c_str(), status)
+                         : Request::open_file(folder_.get(), name, status));
+        tell(fmt::format("open {} {}", std::min<std::int64_t>(opened, 0), shown(status)));
+        if (opened >= 0) Handle(ring_, static_cast<int>(opened)).reset();
+    }
+    /// What cannot be done: a file is no directory, a directory no file.
+    void misuse() {
+        Handle file;
+        tell(fmt::format("open {}", open("one", Request::Open::file, file)));
+        std::string target(10, '\0');
+        tell(fmt::format("read {}", ask(Request::read(folder_.get(), target, 0))));
+        if (!file.is_open()) return;
+        DirectoryListing listing;
+        tell(fmt::format("list {}", ask(Request::list_directory(file.get(), listing))));
+        tell(fmt::format("replace {}", ask(Request::replace_file(file.get(), "one", "octets"))));
+        std::vector<Removal> removals = {{file.get(), "one", 1, 1}};
+        ask(Request::remove(removals));
+        tell(fmt::format("remove {}", removals[0].result));
+    }
+    void sync() {
+        const std::string content = draw_text(3000);
+        const char* name = names[draw(3)];
+        tell(fmt::format("replace {}",
+                         ask(Request::replace_file(folder_.get(), name, content, draw(4) == 0))));
+        Handle file;
+        tell(fmt::format("open {}", open(name, Request::Open::file, file)));
+        if (file.is_open()) tell(fmt::format("sync {}", ask(Request::sync(file.get()))));
+    }
+    /// What sleeps is done before what a helper works on, and neither disturbs the other.
+    void wait_for_slow_work() {
+        struct Nap final : Work {
+            void run() override { std::this_thread::sleep_for(std::chrono::milliseconds(3)); }
+        } nap;
+        Operation work(Request::offload(HelperKind::files, nap));
+        work.on_complete = [](Operation&) {};
+        ring_.submit(work);
+        tell(fmt::format("slept {}", ask(Request::sleep().until(ring_.now()))));
+        while (work.in_flight) ring_.turn();
+        tell(fmt::format("worked {}", work.result));
+    }
+
     Ring& ring_;
     std::mt19937_64 random_;
     Folder files_;
@@ -353,8 +382,11 @@ std::vector<std::string> told_by(std::uint64_t seed) {
 
 }  // namespace
 
-TEST_CASE("io_uring and epoll give the same results and octets for the same operations") {
+TEST_CASE("kernel rings: io_uring and epoll give the same results and octets for each operation") {
     ::signal(SIGPIPE, SIG_IGN);  // as server/signals.cc does
+    const char* asked = std::getenv("RESTANTE_RING_SEEDS");
+    const std::uint64_t seeds =
+        asked == nullptr ? seeds_default : std::strtoull(asked, nullptr, 10);
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
         CAPTURE(seed);
         const std::vector<std::string> expected = told_by<OnUring>(seed);

@@ -31,7 +31,7 @@ public:
         const Request& request = operation.request;
         if (request.kind == Request::Kind::offload) {
             if (request.helper == HelperKind::hashing) ++hashed;
-            if (holds_file_work && request.helper == HelperKind::files) return false;
+            if (holds == request.helper) return false;
             if (queue_is_full) {
                 operation.result = -EAGAIN;
                 return true;
@@ -54,7 +54,7 @@ public:
     }
     /// Carries out what was held back.
     void release() {
-        holds_file_work = false;
+        holds.reset();
         for (Operation* operation : std::exchange(held, {})) {
             operation->in_flight = false;
             attempt(*operation);
@@ -77,7 +77,7 @@ public:
     int looked = 0;
     Instant time = Instant{} + std::chrono::hours(1);
     bool queue_is_full = false;
-    bool holds_file_work = false;
+    std::optional<HelperKind> holds;  ///< whose work waits for release()
     std::vector<Operation*> held;
     std::int64_t wall_nanoseconds = 0;  // 1970: every file's times are settled
 };
