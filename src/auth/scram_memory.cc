@@ -25,6 +25,7 @@ struct Entry {
     std::array<char, key_octets_max> stored_key;
     std::array<char, key_octets_max> server_key;
 };
+static_assert(sizeof(Entry) == scram_memory_entry_octets);
 
 void feed(crypto_generichash_state& state, std::string_view text) {
     crypto_generichash_update(&state, reinterpret_cast<const unsigned char*>(text.data()),

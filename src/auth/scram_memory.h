@@ -21,8 +21,9 @@
 
 namespace restante {
 
-/// Keys remembered at a time; 96 octets each, of which only those used are touched.
+/// Keys remembered at a time, of which only those used are touched.
 inline constexpr std::size_t scram_memory_entries = std::size_t{1} << 13;
+inline constexpr std::size_t scram_memory_entry_octets = 96;
 /// Entries that one user's may be in; those that were not asked for longest give way.
 inline constexpr std::size_t scram_memory_ways = 8;
 

@@ -273,6 +273,9 @@ std::string describe_memory(const std::vector<MemoryTerm>& terms) {
 
 /// After the check of the users, whose number counts.
 Finding check_memory(Patient& patient) {
+    if (patient.users == 0) {
+        return warn("not known: no user is", "see what is said of the users");
+    }
     const AuthConfig& auth = patient.config.auth;
     const std::vector<MemoryTerm> terms = memory_terms(
         patient.config,

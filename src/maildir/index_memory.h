@@ -57,6 +57,13 @@ public:
             octets_ = octets;
             return true;
         }
+        /// The same, whether there is room or not: what a session that is in needs is not refused
+        /// because of others, and soon given back. Who wants to be let in waits the longer.
+        void exceed(std::uint64_t octets) {
+            memory_->taken_ += octets;
+            memory_->taken_ -= octets_;
+            octets_ = octets;
+        }
 
     private:
         IndexMemory* memory_;
@@ -80,7 +87,8 @@ private:
 };
 
 /// Makes `share` of `octets`, once there is room; exhausted where there is none for
-/// index_memory_wait_max, or `octets` are more than all of it.
+/// index_memory_wait_max, or `octets` are more than all of it. No queue: who wants little gets it
+/// first. Nothing ends the wait before its time.
 Task<Result<void>> await_share(Ring& ring, IndexMemory::Share& share, std::uint64_t octets);
 
 }  // namespace restante

@@ -6,15 +6,13 @@
 #include <cerrno>
 
 #include "maildir/aside.h"
+#include "maildir/foreign_lists.h"
 #include "maildir/maildir_name.h"
 
 namespace restante {
 namespace {
 
-constexpr const char* uidlist_name = "dovecot-uidlist";
-constexpr const char* sizelist_name = "courierpop3dsizelist";
 constexpr std::uint64_t index_octets_max = std::uint64_t{1} << 30;
-constexpr std::uint64_t list_octets_max = std::uint64_t{1} << 28;
 /// Stands for the content of a file that cannot be read: the name's id goes to a twin that can.
 constexpr ContentHash unreadable_content = [] {
     ContentHash hash{};
@@ -54,9 +52,11 @@ bool is_same(const std::optional<FileIdentity>& then, const std::optional<FileId
 std::uint64_t making_octets(const Scan& scan) {
     const std::size_t readers = std::min(readers_max, scan.files.size());
     std::uint64_t name_octets = 0;
-    for (const DirectoryListing& listing : scan.listings) name_octets += listing.name_octets();
+    for (const ScannedFile& file : scan.files) name_octets += file.name.size();
+    std::uint64_t listed_octets = 0;  // by each pass
+    for (const DirectoryListing& listing : scan.listings) listed_octets += listing.octets();
     return scan.files.size() * making_octets_a_message + making_copies_max * name_octets +
-           readers * BufferPool::buffer_octets;
+           listed_octets + readers * BufferPool::buffer_octets;
 }
 
 }  // namespace
@@ -116,12 +116,13 @@ Task<std::shared_ptr<const MaildropIndex>> IndexRefresh::read_index() {
         const auto decode = [&stored, &file] { stored = MaildropIndex::decode(std::move(*file)); };
         co_await run_aside(context_.ring, file->size() / encoded_message_octets, decode);
         if (stored == nullptr)
-            warn(LogLevel::warn, "restante.index is damaged or of another version: made again");
+            place_.write(context_.log, LogLevel::warn,
+                         "restante.index is damaged or of another version: made again");
         co_return stored;
     }
     if (file.error().kind != ErrorKind::not_found) {
-        warn(LogLevel::warn,
-             fmt::format("restante.index cannot be read: {}", describe(file.error())));
+        place_.write(context_.log, LogLevel::warn,
+                     fmt::format("restante.index cannot be read: {}", describe(file.error())));
     }
     co_return nullptr;
 }
@@ -133,8 +134,8 @@ Task<void> IndexRefresh::keep(std::shared_ptr<const MaildropIndex> index) {
     if (written < 0) {
         const Error error =
             error_of_errno(static_cast<int>(-written), "restante.index cannot be written");
-        warn(LogLevel::warn,
-             fmt::format("{}; the next login lists the folders again", describe(error)));
+        place_.write(context_.log, LogLevel::warn,
+                     fmt::format("{}; the next login lists the folders again", describe(error)));
     }
     // Also where it could not be written: as long as the older one is there, this one counts.
     const std::optional<FileIdentity> file = co_await identify_index();
@@ -197,9 +198,12 @@ Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::rebuild(
     const std::uint64_t beside =
         (previous == nullptr ? 0 : previous->encoded().size()) +
         making_copies_max * (trust.dovecot_uidlist.octets + trust.courier_sizelist.octets);
-    Result<void> room = co_await await_share(context_.ring, share_, beside);
+    // For as many messages as there were, before anything is held that others may wait for.
+    const std::uint64_t foretold =
+        previous == nullptr ? 0 : previous->count() * making_octets_a_message;
+    Result<void> room = co_await await_share(context_.ring, share_, beside + foretold);
     if (!room) co_return std::unexpected(room.error());
-    const Result<Lists> lists = co_await read_lists();
+    const Result<LoadedLists> lists = co_await load_foreign_lists(context_, place_, directory_);
     if (!lists) co_return std::unexpected(lists.error());
     std::optional<IndexLookup> lookup;
     if (previous != nullptr) {
@@ -211,14 +215,19 @@ Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::rebuild(
                                   lists->dovecot ? &*lists->dovecot : nullptr,
                                   lists->courier ? &*lists->courier : nullptr};
     for (int i = 0; i < rebuilds_max; ++i) {
-        const Result<Scan> scan = co_await scan_maildir(context_.ring, directory_);
+        Result<Scan> scan = co_await scan_maildir(context_.ring, directory_);
         if (!scan) co_return std::unexpected(scan.error());
         if (scan->files.size() > indexed_messages_max) {
             co_return std::unexpected(
                 Error{ErrorKind::exhausted, 0, "more messages than an index holds"});
         }
-        room = co_await await_share(context_.ring, share_, beside + making_octets(*scan));
-        if (!room) co_return std::unexpected(room.error());
+        const std::uint64_t needed = beside + making_octets(*scan);
+        if (!share_.resize(needed)) {
+            scan = Scan();  // not held while we wait: listed again
+            room = co_await await_share(context_.ring, share_, needed);
+            if (!room) co_return std::unexpected(room.error());
+            continue;
+        }
         const std::size_t messages = scan->files.size();
         std::optional<UniqueIdAssignment> assignment;
         const auto assign = [this, &assignment, &sources, &scan] {
@@ -279,40 +288,6 @@ std::shared_ptr<const MaildropIndex> IndexRefresh::build(const Scan& scan, const
 const MeasuredFile* IndexRefresh::measured(const ScannedFile& file) const {
     const auto found = measures_.find({std::string(base_name(file.name)), file.inode});
     return found == measures_.end() ? nullptr : &found->second;
-}
-
-Task<Result<IndexRefresh::Lists>> IndexRefresh::read_lists() {
-    Lists lists;
-    Result<void> read;
-    if (context_.options.unique_ids.reads_dovecot()) {
-        read = co_await read_list(uidlist_name, lists.dovecot_text, lists.dovecot);
-        if (!read) co_return std::unexpected(read.error());
-    }
-    if (context_.options.unique_ids.reads_courier()) {
-        read = co_await read_list(sizelist_name, lists.courier_text, lists.courier);
-        if (!read) co_return std::unexpected(read.error());
-    }
-    co_return lists;
-}
-
-/// A list that is there but cannot be read is an error: other unique-ids would be given in its
-/// place.
-template <class List>
-Task<Result<void>> IndexRefresh::read_list(const char* name, std::vector<char>& text,
-                                           std::optional<List>& list) {
-    Result<std::vector<char>> read =
-        co_await read_file(context_.ring, directory_, name, list_octets_max);
-    if (!read && read.error().kind == ErrorKind::not_found) co_return Result<void>();
-    if (!read) co_return std::unexpected(read.error());
-    text = std::move(*read);
-    list = List::parse({text.data(), text.size()});
-    if (const ListComplaints& complaints = list->complaints(); complaints.total() > 0) {
-        const ListComplaint& first = complaints.kept().front();
-        warn(LogLevel::warn,
-             fmt::format("{}: {} lines not understood, the others count; line {}: {}", name,
-                         complaints.total(), first.line, first.reason));
-    }
-    co_return Result<void>();
 }
 
 Task<Result<IndexRefresh::Attempt>> IndexRefresh::read_digests(const UniqueIdAssignment& assignment,
@@ -391,19 +366,14 @@ Task<Result<IndexRefresh::Attempt>> IndexRefresh::stand_in(const ScannedFile& fi
     if (known == -ENOENT) co_return Attempt::file_gone;
     if (known < 0)
         co_return std::unexpected(error_of_errno(static_cast<int>(-known), "look at message"));
-    warn(LogLevel::error, fmt::format("{}: {}", log_escaped(path, 512), describe(error)));
+    place_.write(context_.log, LogLevel::error,
+                 fmt::format("{}: {}", log_escaped(path, 512), describe(error)));
     MeasuredFile unreadable;
     unreadable.measure.octets = pop3::Octets(status.octets);
     unreadable.measure.stored_octets = unmeasured;
     unreadable.inode = status.inode;
     measures_[{std::string(base_name(file.name)), file.inode}] = unreadable;
     co_return Attempt::done;
-}
-
-void IndexRefresh::warn(LogLevel level, std::string_view text) {
-    if (!context_.log.is_enabled(level)) return;
-    context_.log.write(level, fmt::format("maildrop {}: {}, {}", log_escaped(place_.path, 512),
-                                          text, place_.about()));
 }
 
 }  // namespace restante

@@ -43,12 +43,6 @@ public:
 private:
     /// By base name and inode: what was read stays good when the folders have to be listed again.
     using Measures = std::map<std::pair<std::string, std::uint64_t>, MeasuredFile>;
-    struct Lists {
-        std::vector<char> dovecot_text;
-        std::vector<char> courier_text;
-        std::optional<DovecotUidlist> dovecot;
-        std::optional<CourierSizelist> courier;
-    };
     enum class Attempt : std::uint8_t { done, file_gone };
 
     Task<std::optional<FileIdentity>> identify_maildrop();
@@ -58,10 +52,6 @@ private:
     Task<std::shared_ptr<const MaildropIndex>> read_index();
     Task<Result<std::shared_ptr<const MaildropIndex>>> rebuild(
         std::shared_ptr<const MaildropIndex> previous, IndexTrust trust);
-    Task<Result<Lists>> read_lists();
-    template <class List>
-    Task<Result<void>> read_list(const char* name, std::vector<char>& text,
-                                 std::optional<List>& list);
     Task<Result<Attempt>> read_digests(const UniqueIdAssignment& assignment, const Scan& scan,
                                        std::vector<ContentHash>& digests);
     /// What several readers share: the first that fails ends them all.
@@ -80,7 +70,6 @@ private:
                                                      const IndexLookup* previous) const;
     std::shared_ptr<const MaildropIndex> build(const Scan& scan, const AssignedIds& ids,
                                                const IndexLookup* previous, IndexTrust trust) const;
-    void warn(LogLevel level, std::string_view text);
 
     const MaildirContext& context_;
     const MaildropPlace& place_;

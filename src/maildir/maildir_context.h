@@ -41,8 +41,8 @@ struct MaildropPlace {
     std::string_view user;
     std::string_view session;
 
-    /// "user=<...>, session=<...>"
-    std::string about() const;
+    /// "maildrop PATH: WHAT, user=<...>, session=<...>"
+    void write(Log& log, LogLevel level, std::string_view what) const;
 };
 
 }  // namespace restante

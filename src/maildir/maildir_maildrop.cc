@@ -108,11 +108,9 @@ Task<Result<MaildirMaildrop::OpenFile>> MaildirMaildrop::open_one_of(
 }
 
 Task<Result<void>> MaildirMaildrop::scan_again() {
-    if (last_scan_ == nullptr) {
-        const std::uint64_t octets = share_.octets() + index_->count() * listing_octets_a_message;
-        const Result<void> room = co_await await_share(context_.ring, share_, octets);
-        if (!room) co_return room;
-    }
+    const std::uint64_t octets =
+        index_->encoded().size() + index_->count() * listing_octets_a_message;
+    share_.exceed(std::max(share_.octets(), octets));
     last_scan_.reset();
     Result<Scan> scan = co_await scan_maildir(context_.ring, directory_.get());
     if (!scan) co_return std::unexpected(scan.error());
@@ -123,6 +121,9 @@ Task<Result<void>> MaildirMaildrop::scan_again() {
 Task<void> MaildirMaildrop::note_changed(std::uint32_t index) {
     ASSERT(index < index_->count());
     if (!changed_.insert(index).second) co_return;
+    constexpr std::uint64_t copies = 3;  // the pieces, as they grow, and what is made of them
+    IndexMemory::Share making(*context_.options.index_memory);
+    making.exceed(copies * index_->encoded().size());
     IndexRefresh refresh(context_, place_, directory_.get());
     co_await refresh.keep(noted_index());
 }
@@ -151,13 +152,7 @@ std::shared_ptr<const MaildropIndex> MaildirMaildrop::noted_index() {
 /// removed keeps no other from it. What UPDATE acknowledges is on stable storage where
 /// [pop3] durable says so.
 Task<CommitOutcome> MaildirMaildrop::commit(const pop3::DeletionMarks& marks) {
-    const std::uint64_t octets = share_.octets() + marks.marked_count() * removing_octets_a_message;
-    Result<void> room;
-    if (!share_.resize(octets)) room = co_await await_share(context_.ring, share_, octets);
-    if (!room) {
-        complain(room.error().operation, ENOMEM);
-        co_return CommitOutcome::incomplete;
-    }
+    share_.exceed(share_.octets() + marks.marked_count() * removing_octets_a_message);
     std::vector<Pending> pending;
     for (std::uint32_t at = 0; at < index_->count(); ++at) {
         if (!marks.is_marked(pop3::MessageNumber::at(at))) continue;
@@ -316,9 +311,8 @@ std::uint64_t MaildirMaildrop::device_of(Folder folder) const {
 
 void MaildirMaildrop::complain(std::string_view what, int system_errno) {
     const Error error = error_of_errno(system_errno > 0 ? system_errno : EIO, "UPDATE");
-    context_.log.write(LogLevel::error,
-                       fmt::format("maildrop {}: {}: {}, {}", log_escaped(place_.path, 512),
-                                   describe(error), log_escaped(what, 512), place_.about()));
+    place_.write(context_.log, LogLevel::error,
+                 fmt::format("{}: {}", describe(error), log_escaped(what, 512)));
 }
 
 }  // namespace restante

@@ -10,15 +10,11 @@
 
 namespace restante {
 
-std::string MaildropPlace::about() const {
-    return fmt::format("user=<{}>, session=<{}>", log_escaped(user), session);
-}
-
 Task<OpenedMaildrop> MaildirStore::open(MaildropOwner owner) {
     MaildropPlace place{{}, owner.user, owner.session};
     std::expected<std::string, std::string> path = context_.options.path.expand(owner);
     if (!path) {
-        complain(place, path.error());
+        place.write(context_.log, LogLevel::error, path.error());
         co_return std::unexpected(OpenRefusal::permanent);
     }
     place.path = std::move(*path);
@@ -63,16 +59,16 @@ Task<bool> MaildirStore::open_root(const MaildropPlace& place) {
         co_await perform(context_.ring, Request::open_place(AT_FDCWD, root.c_str(), status));
     if (opened < 0) {
         const Error error = error_of_errno(static_cast<int>(-opened), "is it mounted?");
-        complain(place, fmt::format("mail root {}: {}", root, describe(error)));
+        place.write(context_.log, LogLevel::error,
+                    fmt::format("mail root {}: {}", root, describe(error)));
         co_return false;
     }
     const Instant now = context_.ring.now();
     if (!root_.accept(Handle(context_.ring, static_cast<int>(opened)), status, now)) {
-        complain(place,
-                 fmt::format(
-                     "mail root {} is another folder than at first: was it mounted or unmounted? "
-                     "Restart when it is the right one",
-                     root));
+        place.write(context_.log, LogLevel::error,
+                    fmt::format("mail root {} is another folder than at first: was it mounted or "
+                                "unmounted? Restart when it is the right one",
+                                root));
         co_return false;
     }
     co_return true;
@@ -100,7 +96,7 @@ Task<OpenedMaildrop> MaildirStore::open_missing(const MailRoot::Lease& root, Mai
     const std::int64_t known = co_await perform(context_.ring, asked);
     if (known < 0) {
         const Error error = error_of_errno(static_cast<int>(-known), "folder above the maildrop");
-        complain(place, describe(error));
+        place.write(context_.log, LogLevel::error, describe(error));
         co_return std::unexpected(OpenRefusal::temporary);
     }
     co_return std::make_unique<MaildirMaildrop>(
@@ -119,15 +115,9 @@ Task<OpenedMaildrop> MaildirStore::open_locked(MaildropPlace place, MailRoot::Le
 }
 
 OpenRefusal MaildirStore::refuse(const MaildropPlace& place, const Error& error) {
-    complain(place, describe(error));
+    place.write(context_.log, LogLevel::error, describe(error));
     const bool needs_human = error.kind == ErrorKind::refused || error.kind == ErrorKind::broken;
     return needs_human ? OpenRefusal::permanent : OpenRefusal::temporary;
-}
-
-void MaildirStore::complain(const MaildropPlace& place, std::string_view what) {
-    context_.log.write(
-        LogLevel::error,
-        fmt::format("maildrop {}: {}, {}", log_escaped(place.path, 512), what, place.about()));
 }
 
 }  // namespace restante

@@ -23,7 +23,6 @@ private:
     Task<OpenedMaildrop> open_locked(MaildropPlace place, MailRoot::Lease root, Handle directory,
                                      Handle lock_file);
     OpenRefusal refuse(const MaildropPlace& place, const Error& error);
-    void complain(const MaildropPlace& place, std::string_view what);
 
     IndexCache cache_;
     const MaildirContext context_;

@@ -96,6 +96,9 @@ TlsRead TlsEngine::read(std::span<char> target) {
     ERR_clear_error();
     std::size_t octets = 0;
     const int result = SSL_read_ex(ssl_.get(), target.data(), target.size(), &octets);
+    // OpenSSL owes the client an update of our keys, before more is sent (RFC 8446 §4.6.3).
+    if (wire_.is_kernel_sending && SSL_get_key_update_type(ssl_.get()) != SSL_KEY_UPDATE_NONE)
+        return {fail("the client asks for new keys, which the kernel's TLS cannot change")};
     if (result == 1) return {TlsStatus::ready, octets};
     return {stopped(result)};
 }
@@ -145,8 +148,7 @@ TlsStatus TlsEngine::stopped(int result) {
     if (error == SSL_ERROR_WANT_READ) return wait_for_input();
     // Where nothing is outgoing there is nothing to wait for: the kernel's socket is full.
     if (error == SSL_ERROR_WANT_WRITE && wire_.outgoing.size() > 0) return TlsStatus::wants_output;
-    if (wire_.refusal != nullptr) ERR_clear_error();
-    return fail(wire_.refusal != nullptr ? wire_.refusal : take_tls_error());
+    return fail(take_tls_error());
 }
 
 TlsStatus TlsEngine::wait_for_input() {

@@ -4,7 +4,6 @@
 #include <netinet/tcp.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/ssl3.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -42,12 +41,6 @@ int read_incoming(BIO* bio, char* target, std::size_t size, std::size_t* read) {
 /// socket says that it can be written to, they do not wait, blocking or not.
 int write_to_kernel(BIO* bio, TlsWire& wire, const char* source, std::size_t size,
                     std::size_t* written) {
-    // OpenSSL 3.0 would change its own keys only, and the client understand nothing any more.
-    constexpr std::size_t key_update_octets = 5;  // RFC 8446 §4.6.3
-    if (size == key_update_octets && source[0] == SSL3_MT_KEY_UPDATE) {
-        wire.refusal = "the client asks for new keys, which the kernel's TLS cannot change";
-        return 0;
-    }
     pollfd ready{wire.socket, POLLOUT, 0};
     if (::poll(&ready, 1, 0) == 1 && BIO_write_ex(wire.kernel, source, size, written) == 1)
         return 1;

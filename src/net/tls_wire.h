@@ -13,7 +13,6 @@ struct TlsWire {
     bio_st* kernel = nullptr;  ///< a socket BIO where kernel TLS is wanted; owned
     int socket = -1;           ///< of it
     bool is_kernel_sending = false;
-    const char* refusal = nullptr;  ///< what the kernel's TLS cannot do, if that was wanted
 
     TlsWire() = default;
     TlsWire(const TlsWire&) = delete;

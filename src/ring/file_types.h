@@ -44,7 +44,8 @@ public:
     void add(std::string_view name, std::uint64_t inode, FileKind kind);
     void clear();
     std::span<const Entry> entries() const { return entries_; }
-    std::size_t name_octets() const { return names_.size(); }  ///< of all of them
+    /// What it takes.
+    std::size_t octets() const { return names_.capacity() + entries_.capacity() * sizeof(Entry); }
     std::string_view name(const Entry& entry) const {
         return std::string_view(names_).substr(entry.name_offset, entry.name_octets);
     }

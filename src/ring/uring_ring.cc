@@ -203,8 +203,9 @@ void UringRing::finish_transfer(Operation& operation, std::int32_t result) {
     if (request.kind == Kind::accept) return complete(operation, result);
     // What is on its way without a copy counts as locked memory (RLIMIT_MEMLOCK); the kernel's TLS
     // takes neither that nor MSG_WAITALL.
-    const bool is_unsuited = result == -ENOMEM || result == -ENOBUFS || result == -EOPNOTSUPP;
-    if (request.kind == Kind::send && !operation.copies && is_unsuited) {
+    const bool is_locked_out = request.zero_copy && (result == -ENOMEM || result == -ENOBUFS);
+    const bool is_unsuited = request.kind == Kind::send && result == -EOPNOTSUPP;
+    if (!operation.copies && (is_locked_out || is_unsuited)) {
         operation.copies = true;
         result = -EINTR;
     }

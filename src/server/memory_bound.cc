@@ -7,6 +7,7 @@
 #include "auth/introspection.h"
 #include "auth/leaky_table.h"
 #include "auth/sasl_exchange.h"
+#include "auth/scram_memory.h"
 #include "auth/verification_cache.h"
 #include "base/buffer_pool.h"
 #include "maildir/index_cache.h"
@@ -100,6 +101,8 @@ std::vector<MemoryTerm> memory_terms(const Config& config, const MemorySurroundi
     terms.push_back({"hashing", config.auth.hash_memory_mib, mib});
     terms.push_back({"verified logins", has_cache ? verification_cache_entries : 0,
                      verification_cache_entry_octets});
+    terms.push_back({"derived keys", has_cache ? reactors * scram_memory_entries : 0,
+                     scram_memory_entry_octets});
     terms.push_back(
         {"failed logins", throttle_tables * LeakyTable::buckets, sizeof(std::uint64_t)});
     terms.push_back({"user databases", reactors * tables_at_a_time + 1,

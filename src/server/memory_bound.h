@@ -16,8 +16,10 @@ namespace restante {
 
 /// What the configuration does not say.
 struct MemorySurroundings {
-    std::uint64_t descriptors;       ///< RLIMIT_NOFILE: no more connections than these
-    std::uint64_t users;             ///< in all user databases; as many maildrops can be open
+    std::uint64_t descriptors;  ///< RLIMIT_NOFILE: no more connections than these
+    /// In all user databases; as many maildrops can be open. Who has no maildrop yet shares none
+    /// with others, so only [limits] sessions_per_user keeps one such user to one session.
+    std::uint64_t users;
     std::uint64_t user_file_octets;  ///< of all of them
 };
 

@@ -125,6 +125,7 @@ Task<Result<void>> Output::send_memory(std::span<const char> octets, bool zero_c
 
 Task<Result<void>> Output::send_last(Instant deadline) {
     if (used_ == 0) co_return Result<void>();
+    trim();
     const std::int64_t result = co_await stream_.send_last(store().first(used_), deadline);
     co_return sent(result);
 }

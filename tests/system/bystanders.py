@@ -2,6 +2,7 @@
 moments, of a twin: the same program with the same mail and no load. What the machine does to one it
 does to both, so what differs is the load's doing."""
 import multiprocessing
+import signal
 import statistics
 import threading
 import time
@@ -74,9 +75,10 @@ def watch(port, number, stays, ends, seconds, faults):
 
 def act(ports, stays, pipe):
     """The process: begins, says so, goes on until told to end, and hands over what it has seen."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not the test's, which cleans up
     ends = threading.Event()
     seen = [([], []) for _ in ports]
-    threads = [threading.Thread(target=watch, args=(port, number, stays, ends, *into))
+    threads = [threading.Thread(target=watch, args=(port, number, stays, ends, *into), daemon=True)
                for port, into in zip(ports, seen) for number in range(len(USERS))]
     for thread in threads:
         thread.start()

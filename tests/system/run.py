@@ -22,6 +22,7 @@ import harness
 LONGEST = ("test_testssl", "KillTest", "OwnMailTest", "HandshakesTest", "EveryStrategyTest",
            "test_every_profile_finds", "test_an_unknown_user_and", "SlowDiskTest")
 PASSED, FAILED, SKIPPED = 0, 1, 3  # exit codes of a test's process; others are failures too
+SECONDS_MAX = 900  # of one test; the whole loads of tools/soak take minutes
 SECONDS_TO_CLEAN_UP = 20  # of a test that is told to end
 
 
@@ -51,7 +52,7 @@ class Report(unittest.TestResult):
         print(f"skipped: {name_of(getattr(test, 'test_case', test))}: {reason}", flush=True)
 
     def verdict(self):
-        if self.failures or self.errors:
+        if not self.wasSuccessful():
             return FAILED
         return SKIPPED if self.skipped else PASSED
 
@@ -63,6 +64,7 @@ class Running:
         self.test = test
         self.output = tempfile.TemporaryFile()
         self.started = time.monotonic()
+        self.is_late = False
         self.process = multiprocessing.get_context("fork").Process(target=self._run)
         self.process.start()
 
@@ -74,6 +76,15 @@ class Running:
         report = Report()
         self.test.run(report)
         sys.exit(report.verdict())
+
+    def limit(self):
+        """One that hangs is told to end, and then ended."""
+        seconds = time.monotonic() - self.started
+        if seconds > SECONDS_MAX + SECONDS_TO_CLEAN_UP:
+            self.process.kill()
+        elif seconds > SECONDS_MAX and not self.is_late:
+            self.is_late = True
+            self.process.terminate()
 
     def end(self):
         """Its exit code, once it has ended; its output and its line are printed."""
@@ -103,8 +114,10 @@ def run(tests, jobs):
         while waiting or running:
             while waiting and len(running) < jobs:
                 running.append(Running(waiting.pop(0)))
-            ready = multiprocessing.connection.wait([each.process.sentinel for each in running])
-            for each in [each for each in running if each.process.sentinel in ready]:
+            multiprocessing.connection.wait([each.process.sentinel for each in running], 1)
+            for each in running:
+                each.limit()
+            for each in [each for each in running if each.process.exitcode is not None]:
                 running.remove(each)
                 codes.append(each.end())
     finally:
@@ -116,8 +129,9 @@ def end_all(running):
     """After Ctrl-C: servers, mounts and folders of the tests that run are not left behind."""
     for each in running:
         each.process.terminate()
+    deadline = time.monotonic() + SECONDS_TO_CLEAN_UP
     for each in running:
-        each.process.join(SECONDS_TO_CLEAN_UP)
+        each.process.join(max(0, deadline - time.monotonic()))
         each.process.kill()
         each.end()
 
@@ -178,6 +192,9 @@ def main():
     harness.settings.backend = chosen.backend
     found = unittest.defaultTestLoader.discover(harness.HERE, pattern="*_test.py")
     tests = [test for test in tests_of(found) if any(each in test.id() for each in chosen.patterns)]
+    for pattern in chosen.patterns:
+        if not any(pattern in test.id() for test in tests):
+            sys.exit(f"run.py: no test's name has {pattern} in it")
     together = sorted((test for test in tests if not is_alone(test)), key=rank)
     with installed_binary(chosen.binary) as harness.settings.binary:
         codes = run(together, chosen.jobs) + run(filter(is_alone, tests), 1)

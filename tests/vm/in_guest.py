@@ -15,7 +15,7 @@ import tls_kernel
 
 OWN = ("kernel_tls_test",)
 # What this kernel may do otherwise than the one of the ordinary run, with kernel TLS in force.
-CHOSEN = ("lifecycle_test.SignalTest", "maildrop_test.LockTest", "tls_alert_test")
+CHOSEN = ("lifecycle_test.SignalTest", "tls_alert_test")
 
 
 def tests_of(names, patterns):

@@ -1,4 +1,4 @@
-"""Kernel TLS: in force where the kernel has it, with the octets of the copy path; and told where it has not."""
+"""Kernel TLS: in force where the kernel has it, with the octets of the copy path; told where it has not."""
 import json
 import os
 import re
@@ -19,9 +19,9 @@ SECONDS_TO_ATTACH = 2  # strace, after which it sees what the server does
 LINE = b"Sphinx of black quartz, judge my vow; pack my box with five dozen jugs."
 
 
-def lines(count, end, every=0, start=b""):
+def lines(count, end, every=0, start=b"", line=LINE):
     """A message of so many lines, of which each `every`th begins with `start`."""
-    body = (start * (every > 0 and number % every == 0) + b"%d " % number + LINE + end
+    body = (start * (every > 0 and number % every == 0) + b"%d " % number + line + end
             for number in range(count))
     return b"Subject: lines" + end + end + b"".join(body)
 
@@ -29,7 +29,7 @@ def lines(count, end, every=0, start=b""):
 MAIL = {
     "short": b"Subject: short\r\n\r\nhello\r\n",
     "wire-ready": lines(1200, b"\r\n"),
-    "of some MiB": lines(40_000, b"\r\n"),
+    "of some MiB": lines(4_000, b"\r\n", line=10 * LINE),  # the reader's cost is by the line
     "line feeds": lines(900, b"\n"),
     "few dots": lines(1200, b"\r\n", 400, b"."),
     "many dots": lines(1200, b"\r\n", 3, b".."),
@@ -233,8 +233,7 @@ class WithTest(TlsWorld):
         say(b"", b"+OK POP3 ready")
         say(b"k\n", b"KEYUPDATE")  # OpenSSL's word for new keys of the client's
         say(b"capa\n", b"IMPLEMENTATION")
-        say(b"K\n", b"KEYUPDATE")  # and for both sides': they leave with the next line
-        client.stdin.write(b"capa\n")
+        say(b"K\n", b"KEYUPDATE")  # and for both sides'
         self.server.wait_for_log("TLS: the client asks for new keys, which the kernel's TLS cannot change")
         client.stdin.close()
         client.wait(harness.SECONDS_TO_ANSWER)

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Runs tests on Debian's own kernel, in a virtual machine without network: run.py --binary PATH [PATTERN ...].
+"""Runs tests on Debian's own kernel, in a virtual machine without network:
+run.py --binary PATH [PATTERN ...].
 
 The guest sees this machine's files, read-only, and runs the same programs; README.md says more. Last
 line: `N passed, N failed`; `skipped: vm: REASON` where there is no emulator or no kernel."""
@@ -49,8 +50,9 @@ def boot(kernel, picture, counting):
     """The running guest; its console is its stdout."""
     machine = ["-accel", "tcg", "-cpu", "max", "-icount", "shift=0,sleep=off"] if counting else accelerator()
     return subprocess.Popen(
-        ["setpriv", "--pdeathsig", "KILL", EMULATOR, *machine, "-M", "q35", "-m", str(MEBIBYTES), "-nodefaults", "-display", "none",
-         "-serial", "stdio", "-no-reboot", "-kernel", kernel, "-initrd", picture,
+        ["setpriv", "--pdeathsig", "KILL", EMULATOR, *machine, "-M", "q35", "-m", str(MEBIBYTES),
+         "-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot",
+         "-kernel", kernel, "-initrd", picture,
          "-append", "console=ttyS0 quiet panic=-1 random.trust_cpu=on",
          "-fsdev", "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap",
          "-device", "virtio-9p-pci,fsdev=host,mount_tag=host"],
