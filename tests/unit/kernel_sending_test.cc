@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -18,6 +19,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include "maildir/delivery.h"
 #include "maildir/file_source.h"
@@ -38,7 +40,8 @@ constexpr std::array all_strategies = {
 constexpr std::size_t small_window = 64 * 1024;
 constexpr Duration patience = std::chrono::seconds(20);
 
-/// A file without a name.
+/// A file without a name, in memory until forget(): a kernel that reclaims ahead of need would let
+/// go of it at any time.
 class File {
 public:
     explicit File(const std::string& content) {
@@ -46,7 +49,14 @@ public:
         file_ = Fd(::mkstemp(name));
         ::unlink(name);
         write(content);
+        const int flags = MAP_SHARED | MAP_POPULATE;
+        held_ = {::mmap(nullptr, content.size(), PROT_READ, flags, get(), 0), content.size()};
+        REQUIRE(held_.first != MAP_FAILED);
+        ::mlock(held_.first, held_.second);
     }
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+    ~File() { let_go(); }
     int get() const { return file_.get(); }
     void write(const std::string& content) {
         REQUIRE(::pwrite(get(), content.data(), content.size(), 0) ==
@@ -57,6 +67,7 @@ public:
     }
     /// From `offset` on it is on the disk only; false where the file system keeps all in memory.
     bool forget(std::size_t offset) {
+        let_go();
         REQUIRE(::fsync(get()) == 0);
         ::posix_fadvise(get(), 0, 0, POSIX_FADV_RANDOM);  // no read-ahead
         ::posix_fadvise(get(), static_cast<off_t>(offset), 0, POSIX_FADV_DONTNEED);
@@ -66,7 +77,12 @@ public:
     }
 
 private:
+    void let_go() {
+        if (held_.second > 0) ::munmap(held_.first, std::exchange(held_.second, 0));
+    }
+
     Fd file_;
+    std::pair<void*, std::size_t> held_;  // mapped and locked
 };
 
 /// A ring and a TCP connection: `near` is the server's end.
@@ -255,7 +271,7 @@ TEST_CASE_TEMPLATE("a file is sent in order, from any offset, as far as it is in
             Reader reader(fixture.far.get());
             const FilePart part{0, offset, content.size() - offset - 17};
             const std::int64_t sent = fixture.ask(fixture.send_file(file, part, sending));
-            WARN(sent == static_cast<std::int64_t>(part.octets));  // pages may leave the cache
+            WARN(sent == static_cast<std::int64_t>(part.octets));  // where it may not be locked
             REQUIRE(sent > 0);
             fixture.check_can_receive();
             fixture.near.reset();
