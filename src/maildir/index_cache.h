@@ -28,8 +28,8 @@ struct CachedIndex {
 /// them.
 class IndexCache {
 public:
-    /// Octets of all indexes in it, with what each costs beside its own; one that is larger by itself
-    /// is not kept.
+    /// Octets of all indexes in it, with what each costs beside its own; one that is larger by
+    /// itself is not kept.
     static constexpr std::size_t octets_max = 64 * 1024 * 1024;
 
     CachedIndex find(std::string_view path);
