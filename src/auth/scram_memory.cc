@@ -1,15 +1,10 @@
 #include "auth/scram_memory.h"
 
-#include <sodium.h>
-#include <sys/mman.h>
-#include <sys/random.h>
-
 #include <algorithm>
 #include <array>
-#include <cstdint>
-#include <cstring>
 #include <span>
 
+#include "auth/secret_memory.h"
 #include "base/assert.h"
 
 namespace restante {
@@ -18,7 +13,7 @@ namespace {
 constexpr std::size_t sets = scram_memory_entries / scram_memory_ways;
 constexpr std::size_t key_octets_max = 32;  // SHA-256's
 
-using Tag = std::array<unsigned char, crypto_generichash_BYTES>;
+using Tag = TagKey::Tag;
 
 struct Entry {
     Tag tag;  // all zero: empty
@@ -27,57 +22,30 @@ struct Entry {
 };
 static_assert(sizeof(Entry) == scram_memory_entry_octets);
 
-void feed(crypto_generichash_state& state, std::string_view text) {
-    crypto_generichash_update(&state, reinterpret_cast<const unsigned char*>(text.data()),
-                              text.size());
-}
-
 }  // namespace
 
 /// Those of a set lie in the order in which they were asked for, the last one first.
 struct ScramMemory::Memory {
-    std::array<unsigned char, crypto_generichash_KEYBYTES> key;
+    TagKey key;
     std::array<std::array<Entry, scram_memory_ways>, sets> table;
 
     Tag tag_of(const Origin& origin) const;
-    std::span<Entry, scram_memory_ways> entries_of(const Tag& tag) {
-        std::size_t number;
-        std::memcpy(&number, tag.data(), sizeof number);
-        return table[number % sets];
-    }
+    std::span<Entry, scram_memory_ways> entries_of(const Tag& tag) { return table[tag[0] % sets]; }
 };
 
-ScramMemory::ScramMemory() {
-    constexpr int access = PROT_READ | PROT_WRITE;
-    void* mapped = ::mmap(nullptr, sizeof(Memory), access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    ASSERT(mapped != MAP_FAILED);
-    for (const int advice : {MADV_DONTDUMP, MADV_WIPEONFORK, MADV_NOHUGEPAGE}) {
-        ::madvise(mapped, sizeof(Memory), advice);
-    }
-    memory_.reset(static_cast<Memory*>(mapped));
-    auto& key = memory_->key;
-    // Cannot fail: waits for entropy at boot, and 32 octets are never cut short.
-    ASSERT(::getrandom(key.data(), key.size(), 0) == static_cast<ssize_t>(key.size()));
+ScramMemory::ScramMemory() : memory_(static_cast<Memory*>(map_secret_pages(sizeof(Memory)))) {
+    ASSERT(memory_ != nullptr);
+    ASSERT(memory_->key.make() == 0);
 }
 
 void ScramMemory::Wipe::operator()(Memory* memory) const {
-    explicit_bzero(memory, sizeof *memory);
-    ::munmap(memory, sizeof *memory);
+    unmap_secret_pages(memory, sizeof *memory);
 }
 
-/// The lengths come first: "ab", "c" is not "a", "bc".
 Tag ScramMemory::Memory::tag_of(const Origin& origin) const {
-    const std::array<std::uint64_t, 3> numbers = {origin.user.size(), origin.stored.size(),
-                                                  digest_octets(origin.algorithm)};
-    crypto_generichash_state state;
-    crypto_generichash_init(&state, key.data(), key.size(), sizeof(Tag));
-    feed(state, {reinterpret_cast<const char*>(numbers.data()), sizeof numbers});
-    feed(state, origin.user);
-    feed(state, origin.stored);
-    Tag tag;
-    crypto_generichash_final(&state, tag.data(), tag.size());
-    explicit_bzero(&state, sizeof state);  // it holds the secret
-    return tag;
+    const std::size_t octets = digest_octets(origin.algorithm);
+    const std::string_view algorithm(reinterpret_cast<const char*>(&octets), sizeof octets);
+    return key.tag_of({origin.user, origin.stored, algorithm});
 }
 
 std::optional<ScramKeys> ScramMemory::find(const Origin& origin, const ScramSalt& salt) {

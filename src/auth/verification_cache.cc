@@ -2,9 +2,9 @@
 
 #include <sodium.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -23,11 +23,6 @@ std::uint64_t read(std::uint64_t& word) {
 
 void write(std::uint64_t& word, std::uint64_t value) {
     std::atomic_ref(word).store(value, std::memory_order_relaxed);
-}
-
-void feed(crypto_generichash_state& state, std::string_view text) {
-    crypto_generichash_update(&state, reinterpret_cast<const unsigned char*>(text.data()),
-                              text.size());
 }
 
 std::unexpected<std::string> cannot_make(int system_errno) {
@@ -50,50 +45,27 @@ struct VerificationCache::Entry {
 };
 
 struct VerificationCache::Memory {
-    std::array<unsigned char, crypto_generichash_KEYBYTES> key;
+    TagKey key;
     alignas(64) std::array<std::array<Entry, verification_cache_ways>, sets> table;
 };
 
 std::expected<std::unique_ptr<VerificationCache>, std::string> VerificationCache::make(
     Duration ttl) {
-    static_assert(crypto_generichash_KEYBYTES == 32);
-    static_assert(sizeof(Tag) == crypto_generichash_BYTES);
     ASSERT(ttl > Duration::zero());
     if (sodium_init() < 0) return cannot_make(ENOSYS);
-    constexpr int access = PROT_READ | PROT_WRITE;
-    void* mapped = ::mmap(nullptr, sizeof(Memory), access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (mapped == MAP_FAILED) return cannot_make(errno);
-    // Without huge pages a server of few users holds a few pages. Of all three, failing costs
-    // nothing but what it is for.
-    for (const int advice : {MADV_DONTDUMP, MADV_WIPEONFORK, MADV_NOHUGEPAGE}) {
-        ::madvise(mapped, sizeof(Memory), advice);
-    }
+    void* mapped = map_secret_pages(sizeof(Memory));
+    if (mapped == nullptr) return cannot_make(errno);
     const bool is_locked = ::mlock2(mapped, sizeof(Memory), MLOCK_ONFAULT) == 0;
     auto* memory = static_cast<Memory*>(mapped);
     std::unique_ptr<VerificationCache> cache(new VerificationCache(memory, ttl, is_locked));
-    if (::getrandom(memory->key.data(), memory->key.size(), 0) < 0) return cannot_make(errno);
+    if (const int error = memory->key.make(); error != 0) return cannot_make(error);
     return cache;
 }
 
-VerificationCache::~VerificationCache() {
-    explicit_bzero(memory_, sizeof(Memory));
-    ::munmap(memory_, sizeof(Memory));
-}
+VerificationCache::~VerificationCache() { unmap_secret_pages(memory_, sizeof(Memory)); }
 
-/// The lengths come first: "ab", "c" is not "a", "bc".
 VerificationCache::Tag VerificationCache::tag_of(const Login& login) const {
-    const std::array<std::uint64_t, 3> lengths = {login.user.size(), login.password.size(),
-                                                  login.stored.size()};
-    crypto_generichash_state state;
-    crypto_generichash_init(&state, memory_->key.data(), memory_->key.size(), sizeof(Tag));
-    feed(state, {reinterpret_cast<const char*>(lengths.data()), sizeof lengths});
-    feed(state, login.user);
-    feed(state, login.password);
-    feed(state, login.stored);
-    Tag tag;
-    crypto_generichash_final(&state, reinterpret_cast<unsigned char*>(tag.data()), sizeof tag);
-    explicit_bzero(&state, sizeof state);  // it holds the password
-    return tag;
+    return memory_->key.tag_of({login.user, login.password, login.stored});
 }
 
 std::span<VerificationCache::Entry, verification_cache_ways> VerificationCache::entries_of(

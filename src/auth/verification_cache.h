@@ -11,7 +11,6 @@
 /// Only successes are kept. That the right password is answered sooner the second time tells a
 /// client nothing it did not just prove; whatever is not right takes as long as without a cache.
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -20,6 +19,7 @@
 #include <string>
 #include <string_view>
 
+#include "auth/secret_memory.h"
 #include "base/clock.h"
 
 namespace restante {
@@ -42,7 +42,7 @@ public:
         std::string_view password;
         std::string_view stored;  ///< the record's hash, as in the file: another one, another login
     };
-    using Tag = std::array<std::uint64_t, 4>;
+    using Tag = TagKey::Tag;
 
     /// A login counts for `ttl` (> 0) from its verification, however often it is asked for. The
     /// error is a sentence for an operator.

@@ -34,7 +34,6 @@ SessionPolicy session_policy(const Config& config) {
                      .apop = config.pop3.apop,
                      .hostname = config.hostname,
                      .token_scope = config.auth.token.scope},
-            .kernel_tls = config.tls && config.tls->kernel,
             .login_timeout = config.limits.login_timeout,
             .idle_timeout = config.limits.idle_timeout,
             .sessions_per_user = config.limits.sessions_per_user};

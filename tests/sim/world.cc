@@ -108,7 +108,6 @@ World::World(const SimOptions& options, const WorldSettings& settings,
       seam_verifier_(seams_.verifier ? seams_.verifier(*this, users()) : nullptr),
       login_(LoginSources{seam_verifier_ ? *seam_verifier_ : users(), user_name_rules(config_)}),
       store_options_(store_options(config_).value()) {
-    policy_.kernel_tls = false;  // of the real kernel
     files().make_directory(mail_root);
     start_server();
 }

@@ -54,7 +54,6 @@ struct TlsServer::Parts {
           listener(ring.listen("192.0.2.25:110")),
           config(make_config(allow_cleartext)) {
         verifier.add("mrose", "secret");
-        policy.kernel_tls = false;  // of the real kernel
         const std::string maildrop = World::maildrop("mrose");
         for (const char* part : {"/new", "/cur", "/tmp"}) {
             ring.files().make_directory(maildrop + part);
