@@ -27,7 +27,7 @@ namespace restante {
 
 /// What the configuration says to every session of a server.
 struct SessionPolicy {
-    SaslPolicy sasl;  ///< its hostname is that of APOP timestamps, too
+    SaslPolicy sasl;          ///< its hostname is that of APOP timestamps, too
     bool kernel_tls = false;  ///< is to be tried; found out by who has the kernel
     Duration login_timeout{};
     Duration idle_timeout{};
