@@ -26,7 +26,7 @@ MessageRecord message_record(const std::vector<char>& file, std::uint32_t at) {
     return read_record<MessageRecord>(file, sizeof(Header) + at * sizeof(MessageRecord));
 }
 
-/// How far ahead of a walk over the records they are fetched: each is a line of the cache.
+/// How far ahead of a walk over the records they are fetched: each is most of a line of the cache.
 constexpr std::uint32_t records_ahead = 16;
 
 void prefetch_record(const std::vector<char>& file, std::uint32_t at) {
@@ -128,9 +128,9 @@ IndexedMessage MaildropIndex::message(std::uint32_t at) const {
     return {name,
             name.substr(0, record.base_octets),
             text(record.id_at, record.id_octets),
-            (record.bits & current_bit) != 0 ? Folder::current : Folder::fresh,
-            static_cast<UniqueIdKind>(record.bits >> id_kind_shift),
-            (record.bits & wire_ready_bit) != 0,
+            record.is_current != 0 ? Folder::current : Folder::fresh,
+            static_cast<UniqueIdKind>(record.id_kind),
+            record.is_wire_ready != 0,
             record.inode,
             record.stored_octets,
             pop3::Octets(record.octets),
@@ -170,7 +170,7 @@ pop3::MessageMeasure MaildropIndex::measure(std::uint32_t at) const {
     measure.stored_octets = record.stored_octets;
     measure.octets = pop3::Octets(record.octets);
     measure.header_octets = record.header_octets;
-    measure.wire_ready = (record.bits & wire_ready_bit) != 0;
+    measure.wire_ready = record.is_wire_ready != 0;
     if (record.dots_after == 0) return measure;
     const std::size_t dots = dots_at_ + (record.dots_after - 1) * sizeof(std::uint64_t);
     measure.stuffed_dots = read_record<std::uint64_t>(file_, dots);
@@ -259,13 +259,12 @@ void IndexBuilder::add(const NewIndexedMessage& message, const pop3::MessageMeas
     record.name_at = add_text(message.name);
     record.id_at =
         message.name.starts_with(message.unique_id) ? record.name_at : add_text(message.unique_id);
-    record.name_octets = static_cast<std::uint16_t>(message.name.size());
-    record.base_octets = static_cast<std::uint16_t>(base_name(message.name).size());
-    record.id_octets = static_cast<std::uint8_t>(message.unique_id.size());
-    record.bits =
-        static_cast<std::uint8_t>((message.folder == Folder::current ? current_bit : 0) |
-                                  (measure.wire_ready ? wire_ready_bit : 0) |
-                                  static_cast<unsigned>(message.id_kind) << id_kind_shift);
+    record.name_octets = static_cast<std::uint32_t>(message.name.size());
+    record.base_octets = static_cast<std::uint32_t>(base_name(message.name).size());
+    record.id_octets = static_cast<std::uint32_t>(message.unique_id.size());
+    record.id_kind = static_cast<std::uint32_t>(message.id_kind);
+    record.is_current = message.folder == Folder::current ? 1 : 0;
+    record.is_wire_ready = measure.wire_ready ? 1 : 0;
     append(messages_, record);
     octets_ += measure.octets.value();
     ++count_;

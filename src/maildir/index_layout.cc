@@ -103,7 +103,7 @@ bool Contents::are_retired_valid() const {
 
 bool Contents::is_valid(const MessageRecord& record) const {
     static constexpr auto last_kind = static_cast<unsigned>(UniqueIdKind::foreign);
-    if (record.bits >> id_kind_shift > last_kind) return false;
+    if (record.id_kind > last_kind || record.zero != 0) return false;
     if (record.header_octets > record.stored_octets) return false;
     return is_name(record.name_at, record.name_octets, record.base_octets) &&
            is_id(record.id_at, record.id_octets) &&
@@ -125,7 +125,7 @@ bool Contents::is_id(std::uint64_t at, std::uint64_t octets) const {
 
 bool Contents::are_dots_valid(const MessageRecord& record) const {
     const std::uint64_t numbers = dots_.size() / sizeof(std::uint64_t);
-    if (record.dots_after > numbers || (record.bits & wire_ready_bit) != 0) return false;
+    if (record.dots_after > numbers || record.is_wire_ready != 0) return false;
     const auto stuffed_dots = record_at<std::uint64_t>(dots_, record.dots_after - 1);
     const std::size_t recorded = recorded_dots(stuffed_dots);
     if (stuffed_dots == 0 || recorded > numbers - record.dots_after) return false;

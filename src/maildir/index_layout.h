@@ -8,6 +8,8 @@
 #include <span>
 #include <string_view>
 
+#include "maildir/maildir_name.h"
+#include "pop3/limits.h"
 #include "pop3/message_meter.h"
 
 namespace restante::index_layout {
@@ -15,7 +17,7 @@ namespace restante::index_layout {
 inline constexpr std::string_view magic = "restante";
 inline constexpr std::uint32_t byte_order_mark = 0x01020304;
 /// Another version is another file: it is made anew.
-inline constexpr std::uint32_t format_version = 2;
+inline constexpr std::uint32_t format_version = 3;
 
 inline constexpr std::uint64_t exists_bit = 1;
 inline constexpr std::uint64_t trusted_bit = 2;
@@ -51,10 +53,6 @@ struct Header {
 };
 static_assert(sizeof(Header) == 256, "no padding");
 
-inline constexpr unsigned current_bit = 1;
-inline constexpr unsigned wire_ready_bit = 2;
-inline constexpr unsigned id_kind_shift = 2;  ///< UniqueIdKind in the bits above
-
 struct MessageRecord {
     std::uint64_t inode;
     std::uint64_t stored_octets;
@@ -65,13 +63,17 @@ struct MessageRecord {
     std::uint32_t id_at;
     /// 0: none; else dot number `dots_after` - 1 is their count, and the first positions follow.
     std::uint32_t dots_after;
-    std::uint16_t name_octets;
-    std::uint16_t base_octets;
-    std::uint8_t id_octets;
-    std::uint8_t bits;
-    std::uint8_t zero[6];
+    std::uint32_t name_octets : 10;
+    std::uint32_t base_octets : 10;
+    std::uint32_t id_octets : 7;
+    std::uint32_t id_kind : 2;  ///< UniqueIdKind
+    std::uint32_t is_current : 1;
+    std::uint32_t is_wire_ready : 1;
+    std::uint32_t zero : 1;
 };
-static_assert(sizeof(MessageRecord) == 64, "no padding");
+static_assert(sizeof(MessageRecord) == 56, "no padding");
+static_assert(file_name_octets_max < 1U << 10U);
+static_assert(pop3::unique_id_octets_max < 1U << 7U);
 
 struct RetiredRecord {
     std::uint64_t inode;

@@ -13,7 +13,7 @@
 namespace restante {
 
 /// Longest file name in an index; Linux file systems stop at 255 characters of up to four octets.
-inline constexpr std::size_t file_name_octets_max = 1024;
+inline constexpr std::size_t file_name_octets_max = 1023;
 
 /// The name up to its first ':', or all of it. May be empty (":2,S").
 std::string_view base_name(std::string_view file_name);

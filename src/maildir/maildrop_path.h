@@ -1,9 +1,11 @@
 #pragma once
 /// From a user to a path: [storage] maildir.
 
+#include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "maildir/store.h"
 
@@ -26,9 +28,16 @@ public:
     std::expected<std::string, std::string> expand(const MaildropOwner& owner) const;
 
 private:
-    MaildropPath(std::string path_template, std::string root)
-        : template_(std::move(path_template)), root_(std::move(root)) {}
-    std::string template_;
+    enum class Kind : std::uint8_t { text, user, local, domain, home };
+    struct Part {
+        Kind kind;
+        std::string text;  ///< as the template has it
+    };
+    MaildropPath() = default;
+    static std::expected<Part, std::string> parse_part(std::string_view rest);
+    static std::string_view value_of(const Part& part, const MaildropOwner& owner);
+
+    std::vector<Part> parts_;  ///< of the template, in its order
     std::string root_;
 };
 

@@ -103,12 +103,13 @@ def index_file(messages):
         dots_after = len(dots) // 8 + 1 if positions else 0
         if positions:
             dots += struct.pack(f"={1 + len(positions)}Q", len(positions), *positions)
-        records += struct.pack("=QQQQqIIIHHBB6x", 11, 1000, 1010, 77, 5, len(text), len(text) + len(name), dots_after,
-                               len(name), base, len(unique_id), 1)
+        is_current = 1
+        bits = len(name) | base << 10 | len(unique_id) << 20 | is_current << 29
+        records += struct.pack("=QQQQqIIII", 11, 1000, 1010, 77, 5, len(text), len(text) + len(name), dots_after, bits)
         text += name + unique_id
     identity = struct.pack("=QQQqqQ", 1, 2, 3, 4, 5, 3)
     retired = struct.pack("=QII", 99, 0, 3)
-    head = struct.pack("=8sIIQQIIIIQII", b"restante", 0x01020304, 2, 0, 1010 * len(messages), len(messages), 1,
+    head = struct.pack("=8sIIQQIIIIQII", b"restante", 0x01020304, 3, 0, 1010 * len(messages), len(messages), 1,
                        len(dots) // 8, len(text), 7, 8, 0)
     return head + 4 * identity + records + retired + dots + text
 
