@@ -73,27 +73,6 @@ class PrivilegesTest(harness.SystemTest):
                                   capture_output=True, text=True, check=False)
             self.assertEqual((done.returncode, done.stderr), (0, ""), name)
 
-    @unittest.skipUnless(harness.is_root(), "its user cannot read its memory, nor what it is like")
-    def test_the_passwords_of_the_passwd_file_are_in_no_core_dump(self):
-        server = self.world.serve()
-        found = []
-        with open(f"/proc/{server.process.pid}/smaps", encoding="ascii") as smaps, \
-             open(f"/proc/{server.process.pid}/mem", "rb", buffering=0) as memory:
-            for mapping in re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", smaps.read())[1:]:
-                first, last, access = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", mapping).groups()
-                if not access.startswith("rw"):
-                    continue
-                memory.seek(int(first, 16))
-                try:
-                    octets = memory.read(min(int(last, 16) - int(first, 16), 64 << 20))
-                except OSError:
-                    continue  # of a device
-                if f"mrose:{{PLAIN}}{harness.PASSWORD}".encode() in octets:
-                    found.append(re.search(r"VmFlags: (.*)", mapping).group(1).split())
-        self.assertTrue(found, "the user database is nowhere")
-        for flags in found:
-            self.assertIn("dd", flags)
-
 
 class ConfinementTest(harness.SystemTest):
     def confined(self, **options):
