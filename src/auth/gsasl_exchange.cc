@@ -79,7 +79,8 @@ private:
     std::optional<ClaimedIdentity> identify(std::string_view response);
     SaslStep take_identity(std::string_view response);
     SaslStep take_proof(std::string_view response);
-    SaslStep judge(const ScramKeys& keys);
+    SaslStep query(bool derives) const;
+    SaslStep judge(const Credentials& credentials);
     SaslStep answer(int outcome);
     SaslStep ask(Expected next);
     SaslStep fail() const;
@@ -99,9 +100,8 @@ private:
     bool is_bound_ = true;  // and was
     std::string output_;
     // SCRAM's, from the challenge to the proof.
-    std::string messages_;  // of AuthMessage, what goes before client-final-message
-    ScramKeys keys_;
-    bool are_keys_to_be_derived_ = false;
+    std::string messages_;  // of AuthMessage, what goes before client-final-message; then all of it
+    std::string proof_;
     std::optional<Account> account_;
     const char* refusal_ = nullptr;
 };
@@ -169,8 +169,12 @@ SaslStep GsaslExchange::take_identity(std::string_view response) {
     if (!identity) return {SaslStep::Kind::malformed};
     identity_ = *std::move(identity);
     first_ = response;
+    return query(false);
+}
+
+SaslStep GsaslExchange::query(bool derives) const {
     return {.kind = SaslStep::Kind::credentials,
-            .query = {kind_of(mechanism_), identity_.user, identity_.acts_as, false}};
+            .query = {kind_of(mechanism_), identity_.user, identity_.acts_as, derives}};
 }
 
 std::optional<ClaimedIdentity> GsaslExchange::identify(std::string_view response) {
@@ -199,13 +203,10 @@ bool GsaslExchange::may_bind(const ScramFirst& first) const {
 SaslStep GsaslExchange::supply(Credentials credentials) {
     account_ = std::move(credentials.account);
     refusal_ = credentials.refusal;
-    // Where the record has changed since the challenge, the proof does not fit the new one's keys.
-    if (expected_ == Expected::proof) return judge(credentials.scram);
+    if (expected_ == Expected::proof) return judge(credentials);
     if (is_scram(mechanism_)) {
-        keys_ = std::move(credentials.scram);
-        are_keys_to_be_derived_ = credentials.are_to_be_derived;
-        set(GSASL_SCRAM_ITER, std::to_string(keys_.iterations));
-        set(GSASL_SCRAM_SALT, base64_encode(keys_.salt));
+        set(GSASL_SCRAM_ITER, std::to_string(credentials.scram.iterations));
+        set(GSASL_SCRAM_SALT, base64_encode(credentials.scram.salt));
     } else {
         set(GSASL_PASSWORD, credentials.secret.text());
     }
@@ -237,14 +238,17 @@ SaslStep GsaslExchange::take_proof(std::string_view response) {
     is_bound_ = final->binding == binding_;
     first_ = response;
     messages_ += final->without_proof;
-    if (!are_keys_to_be_derived_ || fits_scram_keys(keys_, messages_, final->proof)) {
-        return judge(keys_);
-    }
-    return {.kind = SaslStep::Kind::credentials,
-            .query = {kind_of(mechanism_), identity_.user, identity_.acts_as, true}};
+    proof_ = final->proof;
+    return query(false);
 }
 
-SaslStep GsaslExchange::judge(const ScramKeys& keys) {
+/// By what is known of the user now: where the record has changed since the challenge, the proof
+/// does not fit the new one's keys.
+SaslStep GsaslExchange::judge(const Credentials& credentials) {
+    const ScramKeys& keys = credentials.scram;
+    if (credentials.are_to_be_derived && !fits_scram_keys(keys, messages_, proof_)) {
+        return query(true);
+    }
     const Secret stored_key(base64_encode(keys.stored_key.text()));
     const Secret server_key(base64_encode(keys.server_key.text()));
     set(GSASL_SCRAM_STOREDKEY, stored_key.text());

@@ -1,7 +1,6 @@
 """What a running server has given up: capabilities, core dumps, files and ports that are not its business."""
 import errno
 import os
-import re
 import shutil
 import signal
 import socket
