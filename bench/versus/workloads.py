@@ -186,10 +186,11 @@ def over_tls():
                               ("poll-20-tls-resumed", "resumed", RESUMED)):
         yield Workload(name, f"USER PASS STAT QUIT over TLS, {kind} handshake, 20 messages", "session", SMALL,
                        closed("poll"), tls=kind, floor=TLS_FLOOR, leaves_out=(DEFAULT,), label=label)
-    yield Workload("drain-lf-tls", "drain-lf over TLS", "message", LETTERS_LF, closed("drain"), tls="full", floor="",
-                   leaves_out=(DEFAULT,))
-    yield Workload("drain-crlf-tls", "drain-crlf over TLS", "message", LETTERS_CRLF, closed("drain"), tls="full",
-                   floor="", leaves_out=(DEFAULT,))
+    for form, mail_set in (("lf", LETTERS_LF), ("crlf", LETTERS_CRLF)):
+        for profile, more in (("drain", {}), ("keep", {"commands_per_session": 1000})):
+            name = f"{profile}-{form}"
+            yield Workload(f"{name}-tls", f"{name} over TLS", "message", mail_set, closed(profile, **more), tls="full",
+                           floor="", leaves_out=(DEFAULT,))
 
 
 def all_workloads():
