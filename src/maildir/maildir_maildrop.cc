@@ -201,9 +201,10 @@ bool MaildirMaildrop::settle(std::vector<Pending>& pending, const std::vector<Re
     bool went_well = true;
     std::vector<Pending> to_look_for;
     for (std::size_t i = 0; i < removals.size(); ++i) {
-        // Also of what another program has removed: it is acknowledged too.
-        const bool is_gone = removals[i].result == 0 || removals[i].result == -ENOENT;
-        if (is_gone) losing(pending[i].folder).has_lost = true;
+        const bool is_removed = removals[i].result == 0;
+        // Also where another program has renamed it: a sync of where it is now need not say so.
+        if (is_removed || removals[i].result == -ENOENT) losing(pending[i].folder).has_lost = true;
+        pending[i].is_removed = is_removed;
         if (may_be_elsewhere(removals[i])) {
             to_look_for.push_back(std::move(pending[i]));
         } else if (removals[i].result < 0) {
@@ -225,14 +226,34 @@ Task<bool> MaildirMaildrop::relocate(std::vector<Pending>& pending) {
         co_return false;
     }
     bool went_well = true;
+    bool is_lost = false;
     std::vector<Pending> to_remove;
     for (Pending& message : pending) {
         const Whereabouts whereabouts = co_await relocate_one(message);
         if (whereabouts == Whereabouts::unknown) went_well = false;
+        if (whereabouts == Whereabouts::gone && !message.is_removed) is_lost = true;
         if (whereabouts == Whereabouts::found || whereabouts == Whereabouts::renamed_again)
             to_remove.push_back(std::move(message));
     }
     pending = std::move(to_remove);
+    if (is_lost) {
+        const bool noted = co_await note_loss();
+        went_well = went_well && noted;
+    }
+    co_return went_well;
+}
+
+/// Another program has removed a marked message, or put another file in its place, in whichever
+/// folder. It is acknowledged too.
+Task<bool> MaildirMaildrop::note_loss() {
+    bool went_well = true;
+    for (const Folder folder : {Folder::fresh, Folder::current}) {
+        const int error = co_await open_losing(folder);
+        if (error == 0) losing(folder).has_lost = true;
+        if (error == 0 || error == ENOENT) continue;
+        complain(folder_name(folder), error);
+        went_well = false;
+    }
     co_return went_well;
 }
 
@@ -268,25 +289,24 @@ Task<bool> MaildirMaildrop::open_losing(std::vector<Pending>& pending) {
     for (const Folder folder : folders) {
         const auto is_in_it = [folder](const Pending& message) { return message.folder == folder; };
         if (std::ranges::none_of(pending, is_in_it)) continue;
-        const bool opened = co_await open_losing(folder);
-        if (opened) continue;
+        const int error = co_await open_losing(folder);
+        if (error == 0) continue;
+        complain(folder_name(folder), error);
         std::erase_if(pending, is_in_it);
         went_well = false;
     }
     co_return went_well;
 }
 
-Task<bool> MaildirMaildrop::open_losing(Folder folder) {
-    if (losing(folder).handle.is_open()) co_return true;
+/// 0 or errno.
+Task<int> MaildirMaildrop::open_losing(Folder folder) {
+    if (losing(folder).handle.is_open()) co_return 0;
     const std::int64_t opened = co_await perform(
         context_.ring,
         Request::open(directory_.get(), folder_name(folder), Request::Open::directory));
-    if (opened < 0) {
-        complain(folder_name(folder), static_cast<int>(-opened));
-        co_return false;
-    }
+    if (opened < 0) co_return static_cast<int>(-opened);
     losing(folder).handle = Handle(context_.ring, static_cast<int>(opened));
-    co_return true;
+    co_return 0;
 }
 
 Task<bool> MaildirMaildrop::make_durable() {

@@ -58,6 +58,7 @@ private:
         std::string name;
         /// Nothing: its folder's, which is right on most file systems.
         std::optional<std::uint64_t> device = std::nullopt;
+        bool is_removed = false;  ///< under this name; it may have others
     };
     enum class Whereabouts : std::uint8_t { found, gone, renamed_again, unknown };
     /// A folder that loses messages.
@@ -82,7 +83,8 @@ private:
     Task<bool> relocate(std::vector<Pending>& pending);
     Task<Whereabouts> relocate_one(Pending& message);
     Task<bool> open_losing(std::vector<Pending>& pending);
-    Task<bool> open_losing(Folder folder);
+    Task<int> open_losing(Folder folder);
+    Task<bool> note_loss();
     Task<bool> make_durable();
     bool settle(std::vector<Pending>& pending, const std::vector<Removal>& removals);
     std::uint64_t device_of(Folder folder) const;
