@@ -12,7 +12,8 @@
 
 namespace restante {
 
-/// Longest file name in an index; Linux file systems stop at 255 characters of up to four octets.
+/// Longest file name of a message: 255 characters of up to four octets, where Linux's file systems
+/// stop. FUSE's may go on; a maildrop with a longer name is refused, so that no message looks gone.
 inline constexpr std::size_t file_name_octets_max = 1023;
 
 /// The name up to its first ':', or all of it. May be empty (":2,S").

@@ -47,14 +47,18 @@ Task<Result<void>> list_folder(Ring& ring, const OpenFolder& open, Scan& scan) {
         co_await perform(ring, Request::list_directory(open.handle.get(), listing));
     if (listed < 0)
         co_return std::unexpected(error_of_errno(static_cast<int>(-listed), "list folder"));
-    const auto choose = [&scan, &listing, &open] {
+    std::size_t longest = 0;
+    const auto choose = [&scan, &listing, &open, &longest] {
         for (const DirectoryListing::Entry& entry : listing.entries()) {
             const std::string_view name = listing.name(entry);
             if (entry.kind != FileKind::regular || !is_message_name(name)) continue;
+            longest = std::max(longest, name.size());
             scan.files.push_back({name, entry.inode, open.folder});
         }
     };
     co_await run_aside(ring, listing.entries().size(), choose);
+    if (longest > file_name_octets_max)
+        co_return std::unexpected(error_of_errno(ENAMETOOLONG, "list folder"));
     co_return Result<void>();
 }
 

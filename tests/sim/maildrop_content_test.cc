@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "maildir/maildir_name.h"
 #include "sim/talk.h"
 
 namespace restante::sim {
@@ -164,6 +165,18 @@ TEST_CASE("odd names are listed, sent and removed") {
     CHECK(std::ranges::adjacent_find(bodies) == bodies.end());
     CHECK(talk.ask("QUIT") == "+OK bye");
     CHECK(user.world.messages("mrose").empty());
+}
+
+TEST_CASE("a name that no index can hold refuses the maildrop: no message looks gone") {
+    OneUser user;
+    user.world.deliver("mrose", std::string(file_name_octets_max, 'n'), "From: a\n\n");
+    CHECK(user.uidl().starts_with("1 "));
+    user.world.deliver("mrose", std::string(file_name_octets_max + 1, 'n'), "From: b\n\n");
+    CHECK(user.greeting() == "-ERR [SYS/PERM] maildrop is not usable");
+    CHECK(log_of(user.world)
+              .contains("error: maildrop /var/vmail/mrose: list folder: File name too long"));
+    user.world.files().unlink(maildrop + "/new/" + std::string(file_name_octets_max + 1, 'n'));
+    CHECK(user.uidl().starts_with("1 "));
 }
 
 TEST_CASE("unique-ids are 1 to 70 octets of 0x21..0x7E, no two alike, and stay (RFC 1939 §7)") {

@@ -8,7 +8,7 @@
 namespace restante::sim {
 namespace {
 
-constexpr std::size_t name_octets_max = 255;
+constexpr std::size_t name_octets_max = 4095;  // most stop at 255; FUSE goes on to PATH_MAX
 
 /// The first component of `path`, which is cut off it; "" when there is none left.
 std::string_view next_component(std::string_view& path) {

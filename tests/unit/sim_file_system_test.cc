@@ -74,7 +74,7 @@ TEST_CASE("sim files: opening refuses links, odd kinds and ways out, as openat2 
     CHECK(open("mrose/new/a/b", file) == -ENOTDIR);
     CHECK(open("../vmail", directory) == -EXDEV);
     CHECK(open("/var/vmail", directory) == -EXDEV);
-    CHECK(open(std::string(256, 'x').c_str(), file) == -ENAMETOOLONG);
+    CHECK(open(std::string(4096, 'x').c_str(), file) == -ENAMETOOLONG);
     files.set_open_error("/var/vmail/mrose/new/a", -EACCES);
     CHECK(open("mrose/new/a", file) == -EACCES);
 }
