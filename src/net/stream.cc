@@ -65,10 +65,6 @@ std::int64_t Stream::read(std::span<char> target) {
     return -EPROTO;
 }
 
-void Stream::expect_no_secrets() {
-    if (tls_ != nullptr) tls_->expect_no_secrets();
-}
-
 bool Stream::has_input_pending() const {
     return tls_ != nullptr &&
            (is_broken_ || tls_->has_input_pending() || tls_->has_plaintext_pending());

@@ -47,9 +47,6 @@ public:
     /// read() may have octets already, without another feed().
     bool has_input_pending() const;
 
-    /// Passwords and tokens have come, if any were to come.
-    void expect_no_secrets();
-
     // What is received is ciphertext where there is tls(); what is sent is not.
 
     /// Octets received, 0 at the end; -errno.

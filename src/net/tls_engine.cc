@@ -141,11 +141,6 @@ bool TlsEngine::has_plaintext_pending() const {
     return ssl_ != nullptr && SSL_pending(ssl_.get()) > 0;
 }
 
-void TlsEngine::expect_no_secrets() {
-    if (has_plaintext_pending()) return;
-    SSL_clear_options(ssl_.get(), SSL_OP_CLEANSE_PLAINTEXT);
-}
-
 /// What a call that did not succeed comes to.
 TlsStatus TlsEngine::stopped(int result) {
     const int error = SSL_get_error(ssl_.get(), result);

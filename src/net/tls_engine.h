@@ -102,9 +102,6 @@ public:
     bool is_kernel_tls_sending() const { return wire_.is_kernel_sending; }
     /// read() has octets already: without another feed(), that is.
     bool has_plaintext_pending() const;
-    /// What the client sends from now on is no secret, and is not wiped in OpenSSL's buffers, which
-    /// takes 2 us a read(). It goes on being wiped where octets of before are pending.
-    void expect_no_secrets();
     /// Octets fed that no read() has looked at yet.
     bool has_input_pending() const { return !wire_.incoming.octets().empty(); }
 

@@ -217,7 +217,6 @@ Task<Result<Session::Login>> Session::open_maildrop(const Account& account) {
         co_await service_.store.open(MaildropOwner{user_, account.home, account.maildrop, id_});
     if (opened) {
         visit_ = std::make_unique<Visit>(std::move(*opened), *std::move(place));
-        stream_.expect_no_secrets();
         report_login();
         output_.reply(pop3::Reply::ok("logged in"));
         co_return Login::done;

@@ -52,10 +52,15 @@ class SecretsTest(harness.SystemTest):
         })
         plain = base64.b64encode(f"\0mrose\0{SENT}".encode())
         for port in (server.port, tls_port):
-            for commands in ((b"USER mrose", b"PASS " + SENT.encode()), (b"AUTH PLAIN " + plain,),
-                             (b"USER nobody", b"PASS " + SENT.encode())):
+            for answer, commands in (
+                    ("+OK logged in", (b"USER mrose", b"PASS " + SENT.encode())),
+                    ("-ERR", (b"USER mrose", b"PASS " + SENT.encode(), b"NOOP", b"PASS " + SENT.encode())),
+                    ("+OK logged in", (b"AUTH PLAIN " + plain,)),
+                    ("+OK logged in", (b"AUTH PLAIN", plain)),
+                    ("-ERR [AUTH]", (b"USER nobody", b"PASS " + SENT.encode()))):
                 with self.subTest(is_tls=port == tls_port, commands=commands):
-                    kept = self.talk(port, commands)
+                    kept, reply = self.talk(port, commands)
+                    self.assert_starts(reply.decode(), answer)
                     self.assertEqual(memory_with(server, SENT.encode()), [])
                     self.assertEqual(memory_with(server, plain), [])
                     kept.sendall(b"QUIT\r\n")
@@ -63,7 +68,7 @@ class SecretsTest(harness.SystemTest):
                         pass
 
     def talk(self, port, commands):
-        """The connection, after the answers to all `commands`."""
+        """The connection, and the reply to the last of `commands`."""
         connection = socket.create_connection(("127.0.0.1", port), timeout=harness.SECONDS_TO_ANSWER)
         self.addCleanup(connection.close)
         if port != self.world.port:
@@ -73,5 +78,5 @@ class SecretsTest(harness.SystemTest):
         self.assertTrue(replies.readline().startswith(b"+OK"))
         for command in commands:
             connection.sendall(command + b"\r\n")
-            replies.readline()
-        return connection
+            reply = replies.readline()
+        return connection, reply
