@@ -59,6 +59,12 @@ struct SessionEnd {
 class GsaslExchange final : public SaslExchange {
 public:
     GsaslExchange(SaslMechanism mechanism, const SaslPolicy& policy, const SaslChannel& channel);
+    GsaslExchange(const GsaslExchange&) = delete;
+    GsaslExchange& operator=(const GsaslExchange&) = delete;
+    ~GsaslExchange() override {
+        wipe(first_);
+        wipe(messages_);
+    }
 
     SaslStep start() override;
     SaslStep step(std::string_view response) override;
@@ -101,7 +107,7 @@ private:
     std::string output_;
     // SCRAM's, from the challenge to the proof.
     std::string messages_;  // of AuthMessage, what goes before client-final-message; then all of it
-    std::string proof_;
+    bool are_keys_derived_ = false;
     std::optional<Account> account_;
     const char* refusal_ = nullptr;
 };
@@ -238,7 +244,6 @@ SaslStep GsaslExchange::take_proof(std::string_view response) {
     is_bound_ = final->binding == binding_;
     first_ = response;
     messages_ += final->without_proof;
-    proof_ = final->proof;
     return query(false);
 }
 
@@ -246,7 +251,10 @@ SaslStep GsaslExchange::take_proof(std::string_view response) {
 /// does not fit the new one's keys.
 SaslStep GsaslExchange::judge(const Credentials& credentials) {
     const ScramKeys& keys = credentials.scram;
-    if (credentials.are_to_be_derived && !fits_scram_keys(keys, messages_, proof_)) {
+    const std::optional<ScramFinal> final = parse_scram_final(first_);
+    ASSERT(final.has_value());
+    if (credentials.are_to_be_derived && !fits_scram_keys(keys, messages_, final->proof)) {
+        ASSERT(!std::exchange(are_keys_derived_, true));
         return query(true);
     }
     const Secret stored_key(base64_encode(keys.stored_key.text()));

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sodium.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <ctime>
 
 #include "auth/password_scheme.h"
+#include "auth/secret_memory.h"
 #include "base/assert.h"
 #include "base/fd.h"
 #include "base/lower_case.h"
@@ -36,18 +36,11 @@ std::unexpected<std::string> cannot_read(const std::string& path, int system_err
 
 PasswdText::PasswdText(std::size_t octets) : size_(octets) {
     if (octets == 0) return;
-    constexpr int access = PROT_READ | PROT_WRITE;
-    void* mapped = ::mmap(nullptr, octets, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    ASSERT(mapped != MAP_FAILED);  // out of memory
-    ::madvise(mapped, octets, MADV_DONTDUMP);
-    octets_ = static_cast<char*>(mapped);
+    octets_ = static_cast<char*>(map_secret_pages(octets));
+    ASSERT(octets_ != nullptr);  // out of memory
 }
 
-PasswdText::~PasswdText() {
-    if (octets_ == nullptr) return;
-    explicit_bzero(octets_, size_);
-    ::munmap(octets_, size_);
-}
+PasswdText::~PasswdText() { unmap_secret_pages(octets_, size_); }
 
 PasswdTable::PasswdTable(PasswdText text, const PasswdOrigin& origin)
     : text_(std::move(text)),

@@ -1,5 +1,5 @@
 #pragma once
-/// What tables of verified logins are made of: pages that do not leave the process, and tags that
+/// What users and verified logins are kept in: pages that do not leave the process, and tags that
 /// tell nothing without its key.
 
 #include <array>

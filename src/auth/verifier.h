@@ -102,7 +102,8 @@ struct CredentialQuery {
     std::string_view user;
     std::string_view acts_as{};
     /// Of SCRAM: keys are derived where they must be, which takes long. A challenge does without
-    /// them (`Credentials::are_to_be_derived`), so whoever opens an exchange costs nothing.
+    /// them, so whoever opens an exchange costs nothing, and a proof asks first without: its keys
+    /// may be remembered (`Credentials::are_to_be_derived`).
     bool derives = true;
 };
 

@@ -22,7 +22,7 @@ UniqueIdPolicy::Mode unique_id_mode(UniqueIdMode mode) {
 
 }  // namespace
 
-SessionPolicy session_policy(const Config& config) {
+SessionPolicy session_policy(const Config& config, bool has_kernel_tls) {
     SaslMechanisms mechanisms;
     for (const std::string& name : config.auth.mechanisms) {
         const std::optional<SaslMechanism> mechanism = find_sasl_mechanism(name);
@@ -34,6 +34,7 @@ SessionPolicy session_policy(const Config& config) {
                      .apop = config.pop3.apop,
                      .hostname = config.hostname,
                      .token_scope = config.auth.token.scope},
+            .kernel_tls = has_kernel_tls,
             .login_timeout = config.limits.login_timeout,
             .idle_timeout = config.limits.idle_timeout,
             .sessions_per_user = config.limits.sessions_per_user};

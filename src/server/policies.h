@@ -15,7 +15,8 @@
 
 namespace restante {
 
-SessionPolicy session_policy(const Config& config);
+/// `has_kernel_tls`: it is asked for, and the kernel has it.
+SessionPolicy session_policy(const Config& config, bool has_kernel_tls = false);
 ThrottleSettings throttle_settings(const Config& config);
 UserNameRules user_name_rules(const Config& config);
 /// NUL: there is none.

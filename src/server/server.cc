@@ -315,8 +315,7 @@ std::expected<void, std::string> run_server(const Config& config,
     HelperPool helpers(default_helper_sizes());
     Tally user_sessions;
     Tally address_connections;
-    SessionPolicy policy = session_policy(config);
-    policy.kernel_tls = prepared->has_kernel_tls;
+    const SessionPolicy policy = session_policy(config, prepared->has_kernel_tls);
     const Shared shared{.config = config,
                         .policy = policy,
                         .store = std::move(*store),

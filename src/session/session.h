@@ -28,7 +28,7 @@ namespace restante {
 /// What the configuration says to every session of a server.
 struct SessionPolicy {
     SaslPolicy sasl;          ///< its hostname is that of APOP timestamps, too
-    bool kernel_tls = false;  ///< is to be tried; found out by who has the kernel
+    bool kernel_tls = false;  ///< may be used: it is asked for, and there
     Duration login_timeout{};
     Duration idle_timeout{};
     std::uint32_t sessions_per_user = 0;  ///< of an account without a bound of its own; 0 = none

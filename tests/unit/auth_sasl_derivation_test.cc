@@ -164,7 +164,7 @@ TEST_CASE("SCRAM over a secret: a changed password counts at once, one of others
     CHECK(cost_of(world, scram_sha_256, "b") == failed_after_one_hash);
 }
 
-TEST_CASE("SCRAM over a secret: a record that changes between challenge and proof is the new one") {
+TEST_CASE("SCRAM: a record that changes between challenge and proof is the new one") {
     const std::string keys = *hash_password("secret", "SCRAM-SHA-256");
     const std::string derived = "plain@example.org:{PLAIN}secret\n";
     for (const std::string& before : {derived, "plain@example.org:" + keys + "\n"}) {
@@ -176,7 +176,8 @@ TEST_CASE("SCRAM over a secret: a record that changes between challenge and proo
             CAPTURE(before);
             CAPTURE(fresh);
             World world(true, before, cache_ttl);
-            CHECK(is_in(cost_of(world, scram_sha_256, "plain")));  // keys are remembered now
+            // Of a secret the keys are remembered now.
+            CHECK(is_in(cost_of(world, scram_sha_256, "plain")));
             Attempt attempt(world, scram_sha_256, "plain", "secret");
             attempt.open();
             world.write_users(fresh);
