@@ -203,8 +203,9 @@ def all_workloads():
         *latencies(),
         *over_tls(),
         *idle(),
+        # No floor: pop3null cannot forget what was removed.
         Workload("specmail2001", "SPECmail2001's sessions, mail removed, 100 sessions a second (open model)",
-                 "session", SPECMAIL, Load("specmail2001", rate=100), refilled=True,
+                 "session", SPECMAIL, Load("specmail2001", rate=100), refilled=True, floor="",
                  label="times scaled: SPECmail2001 runs for hours and looks at a mailbox every 300 s at most"),
         Workload("login-storm", "login and QUIT, SHA512-CRYPT passwords, none remembered", "session", HASHED,
                  closed("login-storm"), cold_passwords=True, label='restante with [auth] cache_ttl = "0s"'),
