@@ -45,14 +45,27 @@ class SilentTest(overload.Overload):
         with self.load(f"{self.CONNECTIONS} silent and trickling connections", takes):
             started = time.monotonic()
             quarter = self.CONNECTIONS // 4
-            ports = [self.world.port] * 2 * quarter + [self.world.tls_port] * 2 * quarter
-            crowd = [connect(port, source) for port, source in zip(ports, itertools.cycle(SOURCES))]
-            self.addCleanup(lambda: [each.close() for each in crowd])
+            crowd = self.connect_crowd(quarter)
             connected = time.monotonic() - started
             self.trickle(crowd[quarter:2 * quarter], crowd[3 * quarter:], started)
             late = self.wait_until_closed(crowd, started)
         print(f"    connected in {connected:.2f} s; the last one was closed {late:.2f} s after its "
               f"{self.SECONDS_TO_LOG_IN} s")
+        with self.same_load_again():
+            crowd = self.connect_crowd(quarter)
+            self.wait_until_accepted(len(crowd))
+            for connection in crowd:
+                connection.close()
+
+    def connect_crowd(self, quarter):
+        ports = [self.world.port] * 2 * quarter + [self.world.tls_port] * 2 * quarter
+        crowd = [connect(port, source) for port, source in zip(ports, itertools.cycle(SOURCES))]
+        self.addCleanup(lambda: [each.close() for each in crowd])
+        return crowd
+
+    def wait_until_accepted(self, count):
+        if self.start_descriptors is not None:
+            harness.wait_until(lambda: process_usage.descriptors(self.server) >= count, f"{count} connections")
 
     def trickle(self, plain, secured, started):
         """An octet each in turn, until a second before the time to log in ends."""
@@ -110,6 +123,7 @@ class AbortedAuthTest(overload.Overload):
     # "*" and bad base64 count as bad lines, of which the fifth closes the connection.
     EXCHANGES_A_CONNECTION = 5
     WORKERS = 4
+    LEFT_KIB_MAX = 4096  # of all of them
 
     def begin_exchanges(self, number):
         """Five on one connection, the last one left open."""
@@ -144,6 +158,8 @@ class AbortedAuthTest(overload.Overload):
         cpu = process_usage.cpu_seconds(self.server) - before
         print(f"    {self.EXCHANGES / took:.0f} a second; {cpu / self.EXCHANGES * 1e6:.0f} us of the "
               "server's time each, the bystanders' with it")
+        if not harness.is_sanitized():
+            self.assertLess(self.left_kib, self.LEFT_KIB_MAX, "memory after the load")
 
     def give_up(self, numbers):
         with concurrent.futures.ThreadPoolExecutor(self.WORKERS) as pool:

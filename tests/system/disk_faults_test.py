@@ -201,7 +201,8 @@ class DiskFaultsTest(harness.SystemTest):
             if complaint := image_mount.run("btrfs", *command, mount.folder):
                 self.skipTest(f"no quotas: btrfs {' '.join(command)}: {complaint}")
         session, log = self.session_without_room(world, mount, errno.EDQUOT)
-        self.assertIn("Disk quota exceeded", log)
+        self.assertTrue(session.is_acknowledged, f"{session.said} {log}")
+        self.assertIn("restante.index cannot be written: Disk quota exceeded", log)
 
     def test_disk_becomes_read_only(self):
         world = self.make_world()

@@ -31,6 +31,7 @@ CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.
 # with the other programs; `quick` leaves out what is slow; `backend` is of servers that do not name theirs.
 settings = types.SimpleNamespace(binary=None, build=None, quick=False, backend="auto")
 reservations = []  # of free_port()
+PACKAGES = {"mirror_fs": "libfuse3-dev"}  # of programs that are not built without
 
 
 def alone(test):
@@ -54,7 +55,9 @@ def need_program(test, name):
     """The path of a program beside the server; the test is skipped where it was not built."""
     path = os.path.join(settings.build, name)
     if not os.path.exists(path):
-        test.skipTest(f"{name} is built without sanitizers only")
+        needs = f": it needs {PACKAGES[name]}" if name in PACKAGES else ""
+        test.skipTest(f"{name} is built without sanitizers only" if is_sanitized() else
+                      f"{name} was not built{needs}")
     return path
 
 

@@ -4,6 +4,7 @@ every stream is judged. RESTANTE_OWN_MAIL_SECONDS=300 for minutes of it, RESTANT
 the sessions of a former run (not for their interleaving)."""
 import collections
 import contextlib
+import itertools
 import os
 import random
 import socket
@@ -25,6 +26,12 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends a RST
 TRANSPORTS = ("plain", "tls 1.2", "tls 1.3", "stls")
 PACES = ("pipelined", "in pieces", "one by one")
 ENDINGS = ("quit", "slow", "half-close", "abort", "reset")
+ENDED_BY_THE_SERVER = ("quit", "slow", "half-close")  # the last once it has answered what it was sent
+OCTETS_A_SECOND_MIN = 250_000  # judged: some fiftieth of what is usual
+
+
+class Unanswered(AssertionError):
+    """A session that the server ended before its QUIT was answered."""
 
 
 class Visit:
@@ -45,8 +52,19 @@ class Visit:
     def __str__(self):
         return f"{self.transport}, {self.pace}, {self.ending}: {', '.join(self.commands)}"
 
+    def is_answered(self):
+        """All of it."""
+        return self.judge.has_answered(len(self.commands))
+
     def run(self, contexts):
-        """All of it; Foreign where the stream has what it may not have."""
+        """All of it; Foreign where the stream has what it may not have, Unanswered where the server ended
+        what nobody else did. (After a refused login it may: every command then is a bad one.)"""
+        self.connect_and_talk(contexts)
+        may_end = self.judge.is_refused or self.ending not in ENDED_BY_THE_SERVER
+        if not may_end and not self.is_answered():
+            raise Unanswered(f"the server has closed after {self.judge.octets} octets")
+
+    def connect_and_talk(self, contexts):
         port = self.ports["tls" if self.transport.startswith("tls") else "plain"]
         raw = socket.socket()
         raw.settimeout(harness.SECONDS_TO_ANSWER)
@@ -60,7 +78,7 @@ class Visit:
             if self.ending == "reset":
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         except (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
-            pass  # it had been refused, or closed after a half-close
+            pass  # what was answered until then counts
         finally:
             connection.close()
 
@@ -169,7 +187,7 @@ class OwnMailTest(harness.SystemTest):
             with self.lock:
                 refused = "refused" if visit.judge.is_refused else visit.ending
                 self.seen.update({"sessions": 1, "octets": visit.judge.octets, refused: 1,
-                                  visit.transport: 1})
+                                  visit.transport: 1, "whole": visit.is_answered()})
 
     def test_no_octet_of_another_in_any_stream(self):
         ends = time.monotonic() + SECONDS
@@ -178,11 +196,14 @@ class OwnMailTest(harness.SystemTest):
             worker.start()
         for worker in workers:
             worker.join()
-        counts = ", ".join(f"{name} {self.seen[name]}" for name in (*TRANSPORTS, *ENDINGS, "refused"))
+        counts = ", ".join(f"{name} {self.seen[name]}"
+                           for name in (*TRANSPORTS, *ENDINGS, "refused", "whole"))
         print(f"    seed {SEED}: {self.seen['sessions']} sessions in {SECONDS} s, "
               f"{self.seen['octets'] / 1e6:.0f} MB judged ({counts})")
         self.assertEqual(self.told, [])
         self.assertGreater(self.seen["quit"], self.seen["refused"] / 4, "hardly anybody got in")
+        self.assertGreater(self.seen["whole"], WORKERS, "hardly any session was answered")
+        self.assertGreater(self.seen["octets"], OCTETS_A_SECOND_MIN * SECONDS, "hardly any mail was read")
         self.server.stop()
         self.assert_nothing_has_changed()
 
@@ -196,6 +217,58 @@ class OwnMailTest(harness.SystemTest):
                 self.assertEqual(letters, {user.letters})
 
 
+def stream_of(pieces):
+    """What the server says, see own_mail.Judge."""
+    return b"".join(b"+OK\r\n" if piece == own_mail.OK else piece for piece in pieces)
+
+
+@contextlib.contextmanager
+def server_that_says(octets):
+    """Its port. It says so much to the first who comes, whatever it is asked, and closes."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        def answer():
+            connection, _ = listening.accept()
+            with connection, contextlib.suppress(ConnectionResetError):
+                connection.sendall(octets)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65536):
+                    pass
+        answering = threading.Thread(target=answer)
+        answering.start()
+        yield listening.getsockname()[1]
+        answering.join()
+
+
+NOTHING, GREETING = slice(0), slice(len("+OK\r\n"))
+ALL_BUT_THE_LAST_LINE, ALL_BUT_THE_LAST_OCTET = slice(-len("+OK\r\n")), slice(-1)
+
+
+class VisitTest(unittest.TestCase):
+    """A server that ends sessions passes for none that serves them."""
+
+    def visit(self, ending, said):
+        """Of a server that closes once it has said this slice of what it would have to say."""
+        dice = (random.Random(number) for number in itertools.count())
+        ports = {}
+        visit = next(visit for visit in (Visit(own_mail.User(9), ports, each) for each in dice)
+                     if (visit.transport, visit.ending) == ("plain", ending))
+        octets = stream_of(visit.judge.pieces)
+        with server_that_says(octets[said]) as ports["plain"]:
+            visit.run(None)
+        return visit
+
+    def test_a_session_that_the_server_ends_is_a_fault(self):
+        for ending in ENDED_BY_THE_SERVER:
+            for said in (NOTHING, GREETING, ALL_BUT_THE_LAST_LINE, ALL_BUT_THE_LAST_OCTET):
+                with self.assertRaises(Unanswered):
+                    self.visit(ending, said)
+            self.assertTrue(self.visit(ending, slice(None)).is_answered())
+
+    def test_a_session_that_the_client_ends_counts_only_where_it_is_whole(self):
+        for ending in set(ENDINGS) - set(ENDED_BY_THE_SERVER):
+            self.assertFalse(self.visit(ending, GREETING).is_answered())
+
+
 class JudgeTest(unittest.TestCase):
     """The judge misses nothing."""
 
@@ -203,8 +276,7 @@ class JudgeTest(unittest.TestCase):
         self.user, other = own_mail.User(9), own_mail.User(10)
         self.commands = [f"USER {self.user.name}", f"PASS {self.user.name}", "UIDL", "RETR 3", "QUIT"]
         pieces = [piece for command in self.commands for piece in self.user.replies[command]]
-        self.stream = b"".join(b"+OK\r\n" if piece == own_mail.OK else piece
-                               for piece in (own_mail.OK, *pieces))
+        self.stream = stream_of((own_mail.OK, *pieces))
         self.other = other
 
     def judge(self, stream, step=7):

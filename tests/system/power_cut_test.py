@@ -19,6 +19,7 @@ KINDS = ending_server.KINDS if CUTS_EVERYWHERE else ("replace_file", "remove", "
 OPERATIONS_MAX = 100  # of a kind; more than any session has
 USERS = [f"user{number}" for number in range(16)]
 CUTS_OF_MANY = 20 if CUTS_EVERYWHERE else 3
+CUTS_OF_CONTROL = 3
 
 
 def has_stopped_or_ended(process):
@@ -116,22 +117,73 @@ class PowerCuts:
                 print(self.file_system, said)
             self.check_next_start(world, sessions, said)
 
-    def test_cut_after_another_program_removed_what_was_marked(self):
-        """Gone already counts as removed: so it must stay gone."""
+    def test_without_durable_they_come_back(self):
+        """A cut that takes nothing back would prove nothing. Who syncs the whole machine spoils one."""
+        self.assertTrue(any(self.comes_back_unsynced() for _ in range(CUTS_OF_CONTROL)))
+
+    def comes_back_unsynced(self):
+        world, mount = self.make_world()
+        world.config = world.configuration(pop3={"durable": "false"})
+        removal.deliver(world)
+        mount.sync()
+        server = ending_server.EndingServer(self, world)
+        session = removal.Session(world.port).run()
+        self.cut(mount, server)
+        self.assertTrue(session.is_acknowledged, session.said)
+        found = removal.look(ending_server.EndingServer(self, world))
+        return [each for each, _ in found] == [removal.unique_id(name) for _, name, *_ in removal.MESSAGES]
+
+    def look_after_cut(self, meddle):
+        """What the next server finds after a session that marked message 1 and was told that it is
+        removed; another program had its hands in the maildrop between DELE and QUIT."""
         world, mount = self.make_world()
         maildrop = removal.deliver(world)
         mount.sync()
+        # The time at which a folder was read is a change of it, which has the others written with it.
+        self.assertEqual(mount.remount("noatime"), "")
         server = ending_server.EndingServer(self, world)
-        folder, name, *_ = removal.MESSAGES[0]
         with harness.Client(world.port) as client:
             self.assert_starts(client.log_in(), "+OK")
             self.assert_starts(client.ask("DELE 1"), "+OK")
-            os.unlink(os.path.join(maildrop, folder, name))
+            meddle(maildrop, mount)
             self.assert_starts(client.ask("QUIT"), "+OK")
         self.cut(mount, server)
-        found = removal.look(ending_server.EndingServer(self, world))
+        return removal.look(ending_server.EndingServer(self, world))
+
+    def assert_only_the_first_is_gone(self, found):
         self.assertEqual([each for each, _ in found],
                          [removal.unique_id(name) for _, name, *_ in removal.MESSAGES[1:]])
+
+    def test_cut_after_another_program_removed_what_was_marked(self):
+        """Gone already counts as removed: so it must stay gone."""
+        def meddle(maildrop, _):
+            os.unlink(os.path.join(maildrop, *removal.MESSAGES[0][:2]))
+        self.assert_only_the_first_is_gone(self.look_after_cut(meddle))
+
+    def test_cut_after_another_program_moved_and_removed_what_was_marked(self):
+        """From new/, the folder it was indexed in, to cur/: only the latter is not on the disk."""
+        def meddle(maildrop, mount):
+            folder, name, *_ = removal.MESSAGES[0]
+            moved = os.path.join(maildrop, "cur", name + ":2,S")
+            os.rename(os.path.join(maildrop, folder, name), moved)
+            mount.sync()
+            os.unlink(moved)
+        self.assert_only_the_first_is_gone(self.look_after_cut(meddle))
+
+    def test_cut_after_another_program_replaced_what_was_marked(self):
+        """Another file under its name: that one is nobody's to remove, and the marked one is gone."""
+        text = b"From: another\r\n\r\nprogram\r\n"
+
+        def meddle(maildrop, mount):
+            made = os.path.join(maildrop, "tmp", "replacement")
+            with open(made, "wb") as file:
+                file.write(text)
+            harness.give_to_nobody(made)
+            mount.sync()
+            os.rename(made, os.path.join(maildrop, *removal.MESSAGES[0][:2]))
+        found = self.look_after_cut(meddle)
+        self.assertEqual([octets for _, octets in found],
+                         [text, *(harness.crlf_form(octets) for _, _, octets, _ in removal.MESSAGES[1:])])
 
     def test_unique_ids_of_messages_with_one_name_outlive_a_cut(self):
         """Of two files with one name only the index remembers which had the name as its unique-id: the

@@ -77,11 +77,16 @@ class UnreadMessagesTest(overload.Overload):
                  "messages under TLS": secured}
         what = f"{self.SESSIONS} sessions that read nothing of {self.MEGABYTES} MB"
         with self.load(what, takes):
-            crowd = [self.ask(number) for number in range(self.SESSIONS)]
-            time.sleep(self.SECONDS)
-            for connection in crowd:
-                connection.close()
+            self.ask_all_and_wait()
+        with self.same_load_again():
+            self.ask_all_and_wait()
         self.server.stop()
+
+    def ask_all_and_wait(self):
+        crowd = [self.ask(number) for number in range(self.SESSIONS)]
+        time.sleep(self.SECONDS)
+        for connection in crowd:
+            connection.close()
 
 
 class UnreadRepliesTest(overload.Overload):
