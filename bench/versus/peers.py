@@ -1,4 +1,5 @@
 """The servers that are compared: how each is configured, started in a control group of its own, and stopped."""
+import crypt
 import os
 import pwd
 import re
@@ -264,13 +265,48 @@ class Pop3Null(Peer):
 
 
 class Courier(Peer):
+    """A process a connection. Its userdb knows no passwords in the clear: those are hashed by crypt(3) of 1979,
+    which costs the least."""
     name = "courier"
     title = "Courier"
+    speaks_tls = False
+    idle_connections_max = {True: 200, False: 200}
+    daemon = "/usr/lib/courier/courier/courierpop3d"
 
     def missing(self):
-        if not os.path.exists("/usr/sbin/courierpop3d") and not os.path.exists("/usr/lib/courier/courier/courierpop3d"):
+        if os.geteuid() != 0:
+            return "it starts as root only"
+        if not os.path.exists(self.daemon):
             return "the package courier-pop is not installed"
-        return "no configuration of it is here yet; one is welcome"
+        return None
+
+    def version(self):
+        return "Courier " + output_of("dpkg-query", "-W", "-f", "${Version}", "courier-pop")
+
+    def command(self, place, workload):
+        with open(place.users, encoding="utf-8") as source, \
+             open(os.path.join(place.folder, "userdb"), "w", encoding="utf-8") as target:
+            hashed = {}  # by what is stored
+            for line in source:
+                name, stored = line.rstrip("\n").split(":")[:2]
+                if stored not in hashed:
+                    hashed[stored] = crypted(stored)
+                target.write(userdb_line(name, hashed[stored], f"{place.mail}/{name}"))
+        return ["unshare", "--mount", os.path.join(HERE, "courier.sh"), place.folder, str(place.port)]
+
+
+def crypted(stored):
+    """What crypt(3) verifies, of {SCHEME}text."""
+    scheme, text = stored[1:].split("}", 1)
+    if scheme != "PLAIN":
+        return text
+    return crypt.crypt(text, "ab")
+
+
+def userdb_line(name, password, maildir):
+    owner = mail_user()
+    return (f"{name}\tuid={owner.pw_uid}|gid={owner.pw_gid}|home={maildir}|mail={maildir}|"
+            f"systempw={password}\n")
 
 
 class Cyrus(Peer):
