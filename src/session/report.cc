@@ -10,8 +10,8 @@ namespace {
 /// Fewer failures before a login are a typo, or a client that tries one mechanism after another.
 constexpr std::uint16_t guesses_min = 3;
 
-/// Formatted on the stack, whose 500 octets hold almost every line, by a `format` that was compiled:
-/// 5,000 instructions less a poll.
+/// Formatted on the stack, whose 500 octets hold almost every line, and by a `format` that was
+/// compiled: 5,000 instructions less a poll.
 template <class Format, class... Values>
 void write(Log& log, LogLevel level, const Format& format, const Values&... values) {
     fmt::memory_buffer line;

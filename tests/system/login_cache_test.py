@@ -89,11 +89,13 @@ class CacheMemoryTest(harness.SystemTest):
         self.addCleanup(resource.setrlimit, resource.RLIMIT_MEMLOCK, (before, most))
 
     def mappings(self, server):
-        """The VmFlags of every mapping (proc(5)): dd: not in core dumps, wf: not in children."""
+        """The VmFlags of every mapping that could be the cache (proc(5)): dd: not in core dumps, wf: not in
+        children. The users lie in a smaller one of the kind."""
         if not harness.is_root():
             self.skipTest("root alone may look at the server's memory")
         with open(f"/proc/{server.process.pid}/smaps", encoding="utf-8") as file:
-            return [set(line.split()) for line in re.findall(r"^VmFlags: (.*)$", file.read(), re.M)]
+            found = re.findall(r"^Size: +(\d+) kB$.*?^VmFlags: (.*?)$", file.read(), re.M | re.S)
+        return [set(flags.split()) for kib, flags in found if int(kib) * 1024 > FEW_OCTETS]
 
     def test_it_is_locked_and_in_no_core_dump_and_no_child(self):
         self.limit_locking(8 << 20)
