@@ -17,6 +17,7 @@ enum class Canary : std::uint8_t {
     none,
     // Of the ring.
     forgets_sync,
+    syncs_own_only,
     ignores_lock,
     drops_reply,
     loses_octet,
@@ -24,6 +25,8 @@ enum class Canary : std::uint8_t {
     quits_early,
     ignores_lists,
     swallows_injection,
+    falls_silent,
+    doubles_noop,
     leaks_descriptor,
     leaves_operation,
     destroys_operation,
@@ -38,6 +41,7 @@ enum class Canary : std::uint8_t {
     renumbers,
     hides_message,
     sends_another,
+    gives_up_on_change,
     opens_another,
     // Of the delivery.
     stuffs_nothing,
@@ -57,6 +61,7 @@ struct CanaryRow {
     Canary canary;
     std::string_view name;
     std::vector<Invariant> caught_by;  ///< any of them
+    bool is_quiet = false;             ///< it has to show without any trouble
 };
 std::span<const CanaryRow> all_canaries();
 

@@ -16,6 +16,7 @@ public:
         : world_(world), inner_(std::move(inner)), user_(std::move(user)), canary_(canary) {
         for (std::uint32_t at = 0; at < inner_->count(); ++at)
             false_ids_.push_back("not-" + std::string(inner_->message(at).unique_id.substr(0, 60)));
+        names_ = world_.messages(user_);
     }
     ~CanaryMaildrop() override {
         if (canary_ != Canary::removes_without_quit || has_committed_) return;
@@ -52,8 +53,12 @@ public:
         return first;
     }
     Task<Result<MessageSource*>> open_message(std::uint32_t index) override {
+        const bool is_refused =
+            canary_ == Canary::gives_up_on_change && world_.messages(user_) != names_;
+        if (is_refused) co_return std::unexpected(Error{ErrorKind::not_found, 0, "changed"});
         if (canary_ == Canary::sends_another) index = (index + 1) % inner_->count();
-        return inner_->open_message(index);
+        Result<MessageSource*> opened = co_await inner_->open_message(index);
+        co_return opened;
     }
     void close_message() override { inner_->close_message(); }
     Task<void> note_changed(std::uint32_t index) override { return inner_->note_changed(index); }
@@ -82,6 +87,7 @@ private:
     const std::string user_;
     const Canary canary_;
     std::vector<std::string> false_ids_;
+    std::vector<std::string> names_;
     mutable std::uint64_t told_ = 0;
     bool has_committed_ = false;
 };

@@ -25,8 +25,9 @@ void MailModel::deliver(const std::string& user, const Delivery& delivery) {
     files.write_file(maildrop + "/tmp/" + base, SimContent(delivery.octets));
     files.add_name(maildrop + "/tmp/" + base, maildrop + "/new/" + base);
     files.unlink(maildrop + "/tmp/" + base);
-    mail_[user][delivery.unique_id.value_or(unique_id_of(base))] = {
-        base, wire_form(delivery.octets), delivery.octets.size(), now_};
+    Message& message = mail_[user][delivery.unique_id.value_or(unique_id_of(base))];
+    message = {base, wire_form(delivery.octets), delivery.octets.size(), now_};
+    message.copies.push_back({file_of(user, base), now_});
     touched_[user] = now_;
 }
 
@@ -39,6 +40,11 @@ std::string MailModel::path_of(const std::string& user, const std::string& base)
         }
     }
     return {};
+}
+
+InodeRef MailModel::file_of(const std::string& user, const std::string& base) {
+    const std::string path = path_of(user, base);
+    return path.empty() ? nullptr : world_.files().find(path);
 }
 
 void MailModel::remove(const std::string& user, const std::string& base) {
@@ -56,12 +62,39 @@ void MailModel::rename(const std::string& user, const std::string& base, const s
     const std::string target = World::maildrop(user) + "/cur/" + base + ":2," + flags;
     if (path.empty() || path == target) return;
     world_.files().rename(path, target);
+    for (auto& [unique_id, message] : mail_[user]) {
+        if (message.base == base) message.renamed.push_back(now_);
+    }
+    touched_[user] = now_;
+}
+
+// As who changes, packs or restores messages does it.
+void MailModel::replace(const std::string& user, const std::string& base) {
+    const std::string path = path_of(user, base);
+    if (path.empty()) return;
+    SimFileSystem& files = world_.files();
+    const std::string copy = World::maildrop(user) + "/tmp/" + base;
+    files.write_file(copy, files.read_file(path));
+    files.rename(copy, path);
+    for (auto& [unique_id, message] : mail_[user]) {
+        if (message.base == base) message.copies.push_back({files.find(path), now_});
+    }
     touched_[user] = now_;
 }
 
 bool MailModel::is_touched_since(const std::string& user, Step since) const {
     const auto found = touched_.find(user);
     return crashed_ >= since || (found != touched_.end() && found->second >= since);
+}
+
+bool MailModel::is_elusive(const Message& message, Step since) {
+    constexpr std::ptrdiff_t searches = 4;
+    return message.renamed.end() - std::ranges::lower_bound(message.renamed, since) >= searches;
+}
+
+bool MailModel::may_be_missed(const Message& message, Step asked, Step since) {
+    const bool is_another = message.copies.size() > 1 && message.copies.back().made >= asked;
+    return message.gone != never_yet || is_another || is_elusive(message, since);
 }
 
 MailModel::Message* MailModel::find_mutable(const std::string& user, const std::string& unique_id) {
@@ -79,13 +112,28 @@ void MailModel::may_go(const std::string& user, const std::string& unique_id) {
     if (Message* message = find_mutable(user, unique_id)) message->may_go = true;
 }
 
-void MailModel::must_be_gone(const std::string& user, const std::string& unique_id) {
+void MailModel::must_be_gone(const std::string& user, const std::string& unique_id, Step asked,
+                             Step opened) {
     Message* message = find_mutable(user, unique_id);
     if (message == nullptr) return;
-    message->must_be_gone = true;
-    if (path_of(user, message->base).empty()) return;
-    verdicts_.fail(Invariant::removals_are_final,
-                   "QUIT was +OK and it is still there: " + unique_id);
+    const auto after = std::ranges::upper_bound(message->copies, opened, {}, &Copy::made);
+    if (after == message->copies.begin()) return;
+    const auto known = std::prev(after);
+    const bool may_be_former = known != message->copies.begin() && known->made >= asked;
+    if (may_be_former) return;
+    message->removed.push_back(known->file);
+    if (is_back(user, *message))
+        verdicts_.fail(Invariant::removals_are_final,
+                       "QUIT was +OK and it is still there: " + unique_id);
+}
+
+/// A file that was acknowledged as removed; another one may have its name.
+bool MailModel::is_back(const std::string& user, const Message& message) {
+    if (message.removed.empty()) return false;
+    const InodeRef file = file_of(user, message.base);
+    return file != nullptr && std::ranges::any_of(message.removed, [&file](const SimFile& removed) {
+               return removed.lock() == file;
+           });
 }
 
 void MailModel::check_listing(const std::string& user, const std::vector<std::string>& unique_ids,
@@ -126,15 +174,18 @@ void MailModel::look(const std::string& user, Mail& mail, Moment moment) {
     const std::vector<std::string> names = world_.messages(user);
     for (auto& [unique_id, message] : mail) {
         const bool is_there = std::ranges::binary_search(names, message.base);
+        if (is_there && moment == Moment::after_broken_promises) message.removed.clear();
+        if (is_there && is_back(user, message))
+            verdicts_.fail(Invariant::removals_are_final, "it came back: " + unique_id);
+        const bool may_be_another = moment != Moment::ordinary && message.copies.size() > 1;
+        if (is_there && may_be_another)
+            message.copies.push_back({file_of(user, message.base), now_});
         look_at(message, unique_id, is_there, moment);
     }
 }
 
 void MailModel::look_at(Message& message, const std::string& unique_id, bool is_there,
                         Moment moment) {
-    if (is_there && moment == Moment::after_broken_promises) message.must_be_gone = false;
-    if (is_there && message.must_be_gone)
-        verdicts_.fail(Invariant::removals_are_final, "it came back: " + unique_id);
     if (is_there && message.gone != never_yet && moment == Moment::ordinary)
         verdicts_.fail(Invariant::removals_are_final, "it came back without a crash: " + unique_id);
     // Whoever might have removed it is gone: that needs a new QUIT.

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -19,8 +20,16 @@ namespace restante::sim {
 using Step = std::uint64_t;
 inline constexpr Step never_yet = ~Step{0};
 
+/// Which file it is, whatever its name and number; keeps none of them from its end.
+using SimFile = std::weak_ptr<const SimInode>;
+
 class MailModel {
 public:
+    /// One message may be in several files, one after the other.
+    struct Copy {
+        SimFile file;
+        Step made = 0;
+    };
     struct Message {
         std::string base;
         std::string text;  ///< as clients must hold it
@@ -28,7 +37,9 @@ public:
         Step delivered = 0;
         Step gone = never_yet;  ///< as first seen
         bool may_go = false;
-        bool must_be_gone = false;
+        std::vector<Step> renamed{};
+        std::vector<Copy> copies{};      ///< the present one is the last
+        std::vector<SimFile> removed{};  ///< acknowledged as such
     };
 
     MailModel(World& world, Verdicts& verdicts) : world_(world), verdicts_(verdicts) {}
@@ -44,13 +55,22 @@ public:
     void deliver(const std::string& user, const Delivery& delivery);
     void remove(const std::string& user, const std::string& base);
     void rename(const std::string& user, const std::string& base, const std::string& flags);
+    /// By a file with the same octets, under the same name.
+    void replace(const std::string& user, const std::string& base);
     /// By other programs, or a power cut, since `since`.
     bool is_touched_since(const std::string& user, Step since) const;
+    /// So often since `since` that whoever looks for it may give up.
+    static bool is_elusive(const Message& message, Step since);
+    /// A session that asked to be let in at `asked` may fail to read it at `since` or later: it is
+    /// gone, or another file by now, or elusive.
+    static bool may_be_missed(const Message& message, Step asked, Step since);
 
     /// A session of `user` has marked it and sent QUIT and a line end.
     void may_go(const std::string& user, const std::string& unique_id);
-    /// The reply to that QUIT was +OK: it must be gone, for good.
-    void must_be_gone(const std::string& user, const std::string& unique_id);
+    /// The reply to that QUIT was +OK, of a session that asked for entry after `asked`, and was by
+    /// `opened`: the file that it knew must be gone, for good.
+    void must_be_gone(const std::string& user, const std::string& unique_id, Step asked,
+                      Step opened);
     /// nullptr, and a failure, where no message of the user ever had it.
     const Message* find(const std::string& user, const std::string& unique_id);
     /// A listing by a session that asked to be let in after `asked` and was by `opened`.
@@ -76,6 +96,8 @@ private:
 
     Message* find_mutable(const std::string& user, const std::string& unique_id);
     std::string path_of(const std::string& user, const std::string& base);
+    bool is_back(const std::string& user, const Message& message);
+    InodeRef file_of(const std::string& user, const std::string& base);
     void look(const std::string& user, Mail& mail, Moment moment);
     void look_at(Message& message, const std::string& unique_id, bool is_there, Moment moment);
 

@@ -161,7 +161,7 @@ void OfficeClient::say(const Said& said, std::string line) {
     said_octets_ += line.size();
     const bool is_flood = line.size() > flood_octets;
     outbox_ += line;
-    unsent_.push_back({said, said_octets_, {}, is_flood});
+    unsent_.push_back({said, said_octets_, {}, 0, is_flood});
     if (said.word == Word::dele) said_marks_.insert(said.number);
     if (said.word == Word::rset) said_marks_.clear();
     if (is_flood) is_excused_ = true;  // closed before its end
@@ -205,6 +205,7 @@ bool OfficeClient::is_injection_due() {
 void OfficeClient::note_sent() {
     while (!unsent_.empty() && unsent_.front().end <= wire_.sent_octets()) {
         on_sent(unsent_.front());
+        unsent_.front().sent = office_.mail.now();
         awaiting_.push_back(std::move(unsent_.front()));
         unsent_.pop_front();
     }
@@ -322,6 +323,15 @@ void OfficeClient::say_of_message() {
         case 7: return say({Word::dele, number}, in_any_case("DELE", random) + digits);
         default: return say({Word::retr, number}, in_any_case("RETR", random) + digits);
     }
+}
+
+std::vector<std::string> OfficeClient::marked() const {
+    std::vector<std::string> bases;
+    for (const std::uint32_t number : model_.marks()) {
+        const std::string& unique_id = model_.mail()[number - 1].unique_id;
+        bases.push_back(office_.mail.find(user_, unique_id)->base);
+    }
+    return bases;
 }
 
 bool OfficeClient::holds_maildrop() const {

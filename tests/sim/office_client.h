@@ -74,6 +74,8 @@ public:
     /// It was let in, and has done nothing that would end that.
     bool holds_maildrop() const;
     const std::string& user() const { return user_; }
+    /// Base names of the messages that its session has marked.
+    std::vector<std::string> marked() const;
 
 private:
     static constexpr std::uint64_t never = ~std::uint64_t{0};
@@ -81,7 +83,8 @@ private:
         Said said;
         std::uint64_t end = 0;            ///< in octets of the connection
         std::set<std::uint32_t> marks{};  ///< QUIT: what the session may have marked
-        bool is_flood = false;            ///< so long that it is answered before its end
+        Step sent = 0;
+        bool is_flood = false;  ///< so long that it is answered before its end
     };
 
     // Speaking.
@@ -113,6 +116,8 @@ private:
     void learn(const WireReply& reply);
     void learn_octets(const Said& said, const WireReply& reply);
     bool is_excused(const Said& said, const WireReply& reply) const;
+    bool may_be_missed(std::uint32_t number) const;
+    bool has_elusive_mark() const;
     static Invariant invariant_of(const Said& said);
     void fail(Invariant invariant, std::string_view what);
 
@@ -147,6 +152,8 @@ private:
     Instant split_until_{};
     std::uint32_t bad_lines_ = 0;
     Step asked_ = 0;
+    Step opened_ = 0;   // or before
+    Step said_at_ = 0;  // what is being judged
     const Instant connected_;
 };
 

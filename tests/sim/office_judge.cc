@@ -1,4 +1,5 @@
 // The part of OfficeClient that judges replies.
+#include <algorithm>
 #include <charconv>
 
 #include "sim/office_client.h"
@@ -52,6 +53,7 @@ void OfficeClient::read() {
         if (awaiting_.empty())
             return fail(Invariant::replies_in_order, "nobody asked for: " + received_);
         const Said said = awaiting_.front().said;
+        said_at_ = awaiting_.front().sent;
         const std::optional<WireReply> reply = take_reply(received_, is_multi_line(said.word));
         if (!reply) break;
         awaiting_.pop_front();
@@ -68,7 +70,9 @@ void OfficeClient::judge_end() {
     office_.deeds.broken += !has_quit_;
     wire_.keep_session(office_.kept);
     const bool is_announced = wire_.was_closed() || wire_.client().was_reset();
-    if (has_quit_well_ && wire_.is_secure() && !wire_.is_attacked() && !is_announced)
+    // Where sending it failed, it could not be.
+    const bool may_fail = wire_.is_attacked() || office_.scenario.has(Trouble::errnos);
+    if (has_quit_well_ && wire_.is_secure() && !may_fail && !is_announced)
         fail(Invariant::tls_protects, "the end was not announced by close_notify");
     if (!is_excused_) fail(Invariant::answered, "the server closed the connection for no reason");
 }
@@ -154,11 +158,28 @@ bool OfficeClient::is_excused(const Said& said, const WireReply& reply) const {
         case Word::right_password:
         case Word::auth_response: return may_refuse || reply.status.starts_with("-ERR [IN-USE]");
         case Word::retr:
-        case Word::top:
-        case Word::quit:
-            return model_.is_open() && (may_refuse || office_.mail.is_touched_since(user_, asked_));
+        case Word::top: return model_.is_open() && (may_refuse || may_be_missed(said.number));
+        case Word::quit: return model_.is_open() && (may_refuse || has_elusive_mark());
         default: return false;
     }
+}
+
+/// Which message it is shows in a listing.
+bool OfficeClient::may_be_missed(std::uint32_t number) const {
+    if (!model_.knows_mail()) return office_.mail.is_touched_since(user_, asked_);
+    if (number == 0 || number > model_.mail().size()) return false;
+    const std::string& unique_id = model_.mail()[number - 1].unique_id;
+    const MailModel::Message* message = office_.mail.find(user_, unique_id);
+    return message == nullptr || MailModel::may_be_missed(*message, asked_, said_at_);
+}
+
+/// It was looked for again and again while QUIT was under way.
+bool OfficeClient::has_elusive_mark() const {
+    return std::ranges::any_of(model_.marks(), [this](std::uint32_t number) {
+        const std::string& unique_id = model_.mail()[number - 1].unique_id;
+        const MailModel::Message* message = office_.mail.find(user_, unique_id);
+        return message == nullptr || MailModel::is_elusive(*message, said_at_);
+    });
 }
 
 /// The first UIDL after the login: nothing is marked before (say_something).
@@ -174,7 +195,8 @@ void OfficeClient::learn(const WireReply& reply) {
         if (listed.number != mail.size())
             fail(Invariant::session_constant, "numbers are not 1 to n");
     }
-    office_.mail.check_listing(user_, unique_ids, asked_, office_.mail.now());
+    opened_ = office_.mail.now();
+    office_.mail.check_listing(user_, unique_ids, asked_, opened_);
     model_.learn(std::move(mail));
 }
 
@@ -199,7 +221,7 @@ void OfficeClient::judge_quit(const WireReply& reply) {
     if (!reply.is_ok()) return;
     has_quit_well_ = true;
     for (const std::uint32_t number : model_.marks())
-        office_.mail.must_be_gone(user_, model_.mail()[number - 1].unique_id);
+        office_.mail.must_be_gone(user_, model_.mail()[number - 1].unique_id, asked_, opened_);
 }
 
 }  // namespace restante::sim

@@ -1,6 +1,7 @@
 #include "sim/post_office.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "allocation_count.h"
 #include "sim/former_server.h"
@@ -104,6 +105,7 @@ OfficeResult PostOffice::result() {
 }
 
 void PostOffice::take_step() {
+    if (std::exchange(is_power_cut_due_, false)) return world_->ring().files().stop();
     const std::uint64_t dice = random_.below(100);
     if (dice < 55) {
         for (OfficeClient& client : clients_) {
@@ -142,8 +144,8 @@ void PostOffice::let_time_pass() {
 void PostOffice::strike() {
     SimRing& ring = world_->ring();
     switch (random_.below(5)) {
-        case 0:
-        case 1: return has(Trouble::power) ? ring.crash_after(1 + random_.below(4)) : void();
+        case 0: return has(Trouble::power) ? ring.crash_after(1 + random_.below(4)) : void();
+        case 1: return has(Trouble::power) ? ring.files().stop() : void();
         case 2: was_killed_ = has(Trouble::kills); return was_killed_ ? ring.kill() : void();
         case 3: return has(Trouble::restarts) ? restart() : void();
         default: break;
@@ -167,6 +169,7 @@ void PostOffice::restart() {
 
 void PostOffice::play_other_program() {
     for (std::uint64_t count = 1 + random_.below(3); count > 0; --count) {
+        if (random_.chance(0.5)) read_marked_mail();
         const std::string& user = some_user();
         const std::vector<std::string> present = mail_.present(user);
         if (random_.chance(0.4) || present.empty()) {
@@ -177,16 +180,36 @@ void PostOffice::play_other_program() {
     }
 }
 
-/// An IMAP server: flags of one message or of all of them, or one is expunged.
+/// An IMAP server: flags of one message or of all of them, or one is expunged, or packed anew.
 void PostOffice::read_mail(const std::string& user, const std::vector<std::string>& present) {
-    disturbed_.insert(user);
     const std::string& base = present[random_.below(present.size())];
-    if (random_.chance(0.2)) return has(Trouble::removals) ? mail_.remove(user, base) : void();
+    if (random_.chance(0.3)) return replace_or_remove(user, base);
+    disturbed_.insert(user);
     if (!has(Trouble::renames)) return;
     static constexpr const char* flags[] = {"", "S", "RS", "FS"};
     const char* const given = flags[random_.below(std::size(flags))];
     if (random_.chance(0.7)) return mail_.rename(user, base, given);
     for (const std::string& each : present) mail_.rename(user, each, given);
+}
+
+/// Where somebody is about to remove a message, another program is there first.
+void PostOffice::read_marked_mail() {
+    for (const OfficeClient& client : clients_) {
+        if (random_.coin()) continue;
+        const std::vector<std::string> marked = client.marked();
+        if (marked.empty()) continue;
+        contended_.insert(client.user());
+        return replace_or_remove(client.user(), marked[random_.below(marked.size())]);
+    }
+}
+
+/// Those who expunge a message have seen it in cur/.
+void PostOffice::replace_or_remove(const std::string& user, const std::string& base) {
+    disturbed_.insert(user);
+    if (random_.chance(0.3)) return has(Trouble::replacements) ? mail_.replace(user, base) : void();
+    if (!has(Trouble::removals)) return;
+    if (has(Trouble::renames) && random_.coin()) mail_.rename(user, base, "ST");
+    mail_.remove(user, base);
 }
 
 const std::string& PostOffice::some_user() {
@@ -238,12 +261,22 @@ void PostOffice::look() {
     } else {
         for (const OfficeClient& client : clients_) disturbed_.insert(client.user());
         mail_.observe(disturbed_);
-        for (OfficeClient& client : clients_) client.read();
+        for (OfficeClient& client : clients_) read(client);
     }
     disturbed_.clear();
     clients_.remove_if([](const OfficeClient& client) { return client.is_over(); });
     for (std::uint32_t at = 0; at < std::min(busy_users, scenario_.users); ++at)
         check_one_session(users_[at]);
+}
+
+/// The worst moment for a power cut: what was acknowledged just now has to be on the disk, the more
+/// so where it was another program that removed it.
+void PostOffice::read(OfficeClient& client) {
+    const std::uint64_t removed = deeds_.removed;
+    client.read();
+    if (!has(Trouble::power) || deeds_.removed == removed) return;
+    const bool was_contended = contended_.erase(client.user()) > 0;
+    is_power_cut_due_ = is_power_cut_due_ || random_.chance(was_contended ? 0.7 : 0.15);
 }
 
 void PostOffice::survive_crash() {

@@ -47,10 +47,13 @@ private:
     Office office_of(const Scenario& scenario);
     void let_everybody_speak();
     void read_mail(const std::string& user, const std::vector<std::string>& present);
+    void read_marked_mail();
+    void replace_or_remove(const std::string& user, const std::string& base);
     std::string some_base();
     std::string some_octets();
     const std::string& some_user();
     void look();
+    void read(OfficeClient& client);
     void survive_crash();
     void check_one_session(const std::string& user);
     void come_to_an_end();
@@ -72,9 +75,11 @@ private:
     std::vector<std::string> users_;
     std::list<OfficeClient> clients_;
     std::set<std::string> disturbed_;  // users of whom anything happened in this step
+    std::set<std::string> contended_;  // users whose marked mail other programs were at
     std::uint64_t delivered_ = 0;
     std::uint32_t step_ = 0;
     bool was_killed_ = false;
+    bool is_power_cut_due_ = false;
 };
 
 /// One from its opening to its end; memory that it leaves behind is a failure too.

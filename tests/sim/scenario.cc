@@ -39,7 +39,7 @@ std::string_view name_of(Trouble trouble) {
     static constexpr std::string_view names[troubles] = {
         "errnos",   "resets",  "splits", "late",      "queues", "short_reads", "torn_reads",
         "listings", "power",   "kills",  "restarts",  "clocks", "deliveries",  "renames",
-        "removals", "manners", "tls",    "attackers", "lists",  "undurable"};
+        "removals", "manners", "tls",    "attackers", "lists",  "undurable",   "replacements"};
     return names[static_cast<std::size_t>(trouble)];
 }
 
@@ -99,7 +99,7 @@ SimOptions Scenario::options() const {
     options.window_octets = random.coin() ? 16 * 1024 : 1 + random.below(2000);
     options.lock_by_file = random.chance(0.2);
     options.reuse_inodes = random.coin();
-    options.lazy_renames = random.coin();
+    options.lazy_changes = random.chance(0.7);
     options.torn_reads = trouble.has(Trouble::torn_reads);
     options.listings_in_parts = trouble.has(Trouble::listings);
     if (trouble.has(Trouble::errnos)) options.any_errno_probability = 0.005;

@@ -14,28 +14,29 @@
 namespace restante::sim {
 
 enum class Trouble : std::uint8_t {
-    errnos,       ///< any operation ends with any errno that it may return
-    resets,       ///< of connections, at any octet
-    splits,       ///< nothing passes on a connection for milliseconds or minutes
-    late,         ///< completions come late, cancelled or not
-    queues,       ///< the helpers' queues are full
-    short_reads,  ///< a file seems to be cut off
-    torn_reads,   ///< a file is read in parts
-    listings,     ///< what is renamed is skipped, or comes twice
-    power,        ///< is lost: what was not synced may be gone
-    kills,        ///< of the process, by SIGKILL
-    restarts,     ///< of the server, as it should
-    clocks,       ///< jump, both of them
-    deliveries,   ///< by MTAs, while sessions are under way
-    renames,      ///< by IMAP servers and mail readers
-    removals,     ///< likewise
-    manners,      ///< clients reset, half-close, stop reading, say nonsense
-    tls,          ///< TLS and STLS, which some clients use; certificates are replaced
-    attackers,    ///< on the way of those: octets are changed, lost, repeated, injected
-    lists,        ///< of unique-ids, left in some maildrops by a former server
-    undurable,    ///< `durable = false`: with the power removals may come back
+    errnos,        ///< any operation ends with any errno that it may return
+    resets,        ///< of connections, at any octet
+    splits,        ///< nothing passes on a connection for milliseconds or minutes
+    late,          ///< completions come late, cancelled or not
+    queues,        ///< the helpers' queues are full
+    short_reads,   ///< a file seems to be cut off
+    torn_reads,    ///< a file is read in parts
+    listings,      ///< what is renamed is skipped, or comes twice
+    power,         ///< is lost: what was not synced may be gone
+    kills,         ///< of the process, by SIGKILL
+    restarts,      ///< of the server, as it should
+    clocks,        ///< jump, both of them
+    deliveries,    ///< by MTAs, while sessions are under way
+    renames,       ///< by IMAP servers and mail readers
+    removals,      ///< likewise
+    manners,       ///< clients reset, half-close, stop reading, say nonsense
+    tls,           ///< TLS and STLS, which some clients use; certificates are replaced
+    attackers,     ///< on the way of those: octets are changed, lost, repeated, injected
+    lists,         ///< of unique-ids, left in some maildrops by a former server
+    undurable,     ///< `durable = false`: with the power removals may come back
+    replacements,  ///< of files, by programs that pack or restore mail
 };
-inline constexpr std::size_t troubles = 20;
+inline constexpr std::size_t troubles = 21;
 std::string_view name_of(Trouble trouble);
 
 class TroubleSet {
@@ -45,6 +46,7 @@ public:
     /// "errnos,late"; "none".
     std::string text() const;
     static std::optional<TroubleSet> parse(std::string_view text);
+    bool operator==(const TroubleSet&) const = default;
 
 private:
     std::bitset<troubles> bits_;
@@ -70,6 +72,7 @@ struct Scenario {
     /// A login, RETR, TOP or QUIT may be refused.
     bool may_refuse() const;
     bool has(Trouble asked) const { return trouble.has(asked); }
+    bool operator==(const Scenario&) const = default;
 };
 
 /// A number from the environment.

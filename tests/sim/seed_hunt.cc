@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "base/fd.h"
 
@@ -145,14 +146,11 @@ private:
     int attempts_ = 0;
 };
 
-/// Of the scenario under way, for the signal handler.
+/// Of the scenario under way, made before it begins: the signal handler only looks.
 struct Watch {
-    char seed[64];
-    char users[64];
-    char clients[64];
-    char steps[64];
-    char trouble[300];
-    char note[1024];
+    std::vector<std::string> words;
+    std::vector<char*> environment;  // of the words, then a nullptr
+    std::string note;
     std::array<void (*)(int), crash_signals.size()> former;
 };
 
@@ -161,33 +159,41 @@ Watch& watch() {
     return watched;
 }
 
+void note_death() {
+    const std::string& note = watch().note;
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, note.data(), note.size());
+}
+
 /// Only calls that are safe in a signal handler.
 void execute_anew(int signal) {
-    Watch& watched = watch();
-    [[maybe_unused]] const ssize_t written =
-        ::write(STDERR_FILENO, watched.note, std::strlen(watched.note));
+    note_death();
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
-    char minimise_it[] = "RESTANTE_SIM_MINIMISE=1";
-    char* const environment[] = {watched.seed,    watched.users, watched.clients, watched.steps,
-                                 watched.trouble, minimise_it,   nullptr};
     char program[] = "/proc/self/exe";
     char which[] = "-tc=post office: hundreds*";
     char* const arguments[] = {program, which, nullptr};
-    ::execve(program, arguments, environment);
+    ::execve(program, arguments, watch().environment.data());
     std::signal(signal, SIG_DFL);
     ::raise(signal);
 }
 
-template <std::size_t N>
-void put(char (&target)[N], const std::string& text) {
-    std::snprintf(target, N, "%s", text.c_str());
+std::vector<std::string> words_of(const Scenario& scenario) {
+    return {"RESTANTE_SIM_SEED=" + std::to_string(scenario.seed),
+            "RESTANTE_SIM_USERS=" + std::to_string(scenario.users),
+            "RESTANTE_SIM_CLIENTS=" + std::to_string(scenario.clients),
+            "RESTANTE_SIM_STEPS=" + std::to_string(scenario.steps),
+            "RESTANTE_SIM_TROUBLE=" + scenario.trouble.text()};
 }
 
-void note_death() {
-    [[maybe_unused]] const ssize_t written =
-        ::write(STDERR_FILENO, watch().note, std::strlen(watch().note));
+/// As it is called from where this runs: what only a sanitizer sees fails in its build only.
+std::string program() {
+    std::error_code error;
+    const std::filesystem::path path = std::filesystem::read_symlink("/proc/self/exe", error);
+    const std::filesystem::path nearer =
+        path.lexically_proximate(std::filesystem::current_path(error));
+    if (nearer.empty() || *nearer.begin() == "..") return path.string();
+    return nearer.has_parent_path() ? nearer.string() : "./" + nearer.string();
 }
 
 }  // namespace
@@ -213,12 +219,19 @@ std::optional<Minimised> minimise(const Scenario& scenario, const OfficeRunner& 
 }
 
 std::string replay_command(const Scenario& scenario) {
-    return "RESTANTE_SIM_SEED=" + std::to_string(scenario.seed) +
-           " RESTANTE_SIM_USERS=" + std::to_string(scenario.users) +
-           " RESTANTE_SIM_CLIENTS=" + std::to_string(scenario.clients) +
-           " RESTANTE_SIM_STEPS=" + std::to_string(scenario.steps) +
-           " RESTANTE_SIM_TROUBLE=" + scenario.trouble.text() +
-           " build/release/sim_tests -tc='post office: hundreds*'";
+    std::string command;
+    for (const std::string& word : words_of(scenario)) command += word + ' ';
+    return command + program() + " -tc='post office: hundreds*'";
+}
+
+std::vector<std::string> environment_anew(const Scenario& scenario) {
+    std::vector<std::string> words = words_of(scenario);
+    words.emplace_back("RESTANTE_SIM_MINIMISE=1");
+    for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
+        const char* value = std::getenv(name);
+        if (value != nullptr) words.push_back(std::string(name) + '=' + value);
+    }
+    return words;
 }
 
 // A sanitizer ends the process in its own way, but says so first.
@@ -226,12 +239,11 @@ extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*call
 
 CrashWatch::CrashWatch(const Scenario& scenario) {
     Watch& watched = watch();
-    put(watched.seed, "RESTANTE_SIM_SEED=" + std::to_string(scenario.seed));
-    put(watched.users, "RESTANTE_SIM_USERS=" + std::to_string(scenario.users));
-    put(watched.clients, "RESTANTE_SIM_CLIENTS=" + std::to_string(scenario.clients));
-    put(watched.steps, "RESTANTE_SIM_STEPS=" + std::to_string(scenario.steps));
-    put(watched.trouble, "RESTANTE_SIM_TROUBLE=" + scenario.trouble.text());
-    put(watched.note, "replay: " + replay_command(scenario) + "\n");
+    watched.words = environment_anew(scenario);
+    watched.environment.clear();
+    for (std::string& word : watched.words) watched.environment.push_back(word.data());
+    watched.environment.push_back(nullptr);
+    watched.note = "replay: " + replay_command(scenario) + "\n";
     for (std::size_t at = 0; at < crash_signals.size(); ++at)
         watched.former[at] = std::signal(crash_signals[at], execute_anew);
     if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(note_death);
@@ -240,7 +252,7 @@ CrashWatch::CrashWatch(const Scenario& scenario) {
 CrashWatch::~CrashWatch() {
     for (std::size_t at = 0; at < crash_signals.size(); ++at)
         std::signal(crash_signals[at], watch().former[at]);
-    watch().note[0] = '\0';
+    watch().note.clear();
 }
 
 }  // namespace restante::sim

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "sim/post_office.h"
 
@@ -29,6 +30,9 @@ std::optional<Minimised> minimise(const Scenario& scenario, const OfficeRunner& 
 
 /// What runs `scenario` again: environment and test program.
 std::string replay_command(const Scenario& scenario);
+
+/// In which environment a CrashWatch executes this program anew: with what sanitizers were told.
+std::vector<std::string> environment_anew(const Scenario& scenario);
 
 /// While it lives, a failed ASSERT or a signal executes this program anew, to minimise the scenario
 /// and tell how to replay it: the run cannot go on.

@@ -38,8 +38,9 @@ struct SimOptions {
     double short_file_probability = 0;
     /// A directory is listed in parts: what is renamed meanwhile may be skipped, or come twice.
     bool listings_in_parts = false;
-    /// Renames by other programs may be undone by a power cut until their folders are synced.
-    bool lazy_renames = false;
+    /// What other programs rename, replace or unlink may be undone by a power cut until a folder of
+    /// it is synced.
+    bool lazy_changes = false;
     /// Of each map and each part of a send_file: what it is about is not in memory.
     double cold_probability = 0.1;
     /// -ENOBUFS (-EAGAIN of offload), of each operation that takes a helper thread.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -110,8 +112,10 @@ int SimFileSystem::sync(const InodeRef& inode) {
     inode->synced_modified = inode->modified;
     inode->synced_changed = inode->changed;
     inode->has_other_changes = false;
-    std::erase_if(lazy_renames_, [&inode](const LazyRename& rename) {
-        return rename.source.directory == inode || rename.target.directory == inode;
+    std::erase_if(lazy_changes_, [&inode](const LazyChange& change) {
+        return std::ranges::any_of(change.names, [&inode](const NameChange& name) {
+            return name.place.directory == inode;
+        });
     });
     count_change();
     return 0;
@@ -197,20 +201,25 @@ void SimFileSystem::restore_power(SimRandom& random) {
     has_power_ = true;
     changes_left_.reset();
     settle(*root_, random);
-    undo_renames(random);
+    undo_lazy_changes(random);
 }
 
-// The last first: each name is free again, or never was given to another.
-void SimFileSystem::undo_renames(SimRandom& random) {
-    for (; !lazy_renames_.empty(); lazy_renames_.pop_back()) {
-        const LazyRename& rename = lazy_renames_.back();
-        const auto& targets = rename.target.directory->entries;
-        const auto found = targets.find(rename.target.name);
-        const bool is_as_made = found != targets.end() && found->second == rename.inode;
-        const bool is_free = !rename.source.directory->entries.contains(rename.source.name);
-        if (!is_as_made || !is_free || random.coin()) continue;
-        set_entry(rename.target, nullptr);
-        set_entry(rename.source, rename.inode);
+// The last first, as a journal loses its end: where a later change of a name stays, the earlier do.
+void SimFileSystem::undo_lazy_changes(SimRandom& random) {
+    std::set<std::pair<const SimInode*, std::string>> kept;
+    const auto may_be_undone = [&kept](const NameChange& name) {
+        const SimInode* directory = name.place.directory.get();
+        const auto found = directory->entries.find(name.place.name);
+        const InodeRef now = found == directory->entries.end() ? nullptr : found->second;
+        return now == name.present && !kept.contains({directory, name.place.name});
+    };
+    for (; !lazy_changes_.empty(); lazy_changes_.pop_back()) {
+        const std::vector<NameChange>& names = lazy_changes_.back().names;
+        const bool is_undone = std::ranges::all_of(names, may_be_undone) && random.coin();
+        for (const NameChange& name : names) {
+            if (is_undone) set_entry(name.place, name.former);
+            if (!is_undone) kept.emplace(name.place.directory.get(), name.place.name);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 /// and what is left after a power cut.
 
 #include <cstdint>
+#include <deque>
 #include <expected>
 #include <memory>
 #include <optional>
@@ -18,14 +19,15 @@
 
 namespace restante::sim {
 
-/// Paths are absolute. Changes by other programs are on stable storage at once; the server's only
-/// when synced. Links are never followed, not even on the way (fstatat would; a mail root behind a
-/// link is no case for the simulator).
+/// Paths are absolute. The server's changes are on stable storage only when synced. Other programs
+/// sync what they create; what they rename, replace or unlink may take half a minute. Links are
+/// never followed, not even on the way (fstatat would; a mail root behind a link is no case for the
+/// simulator).
 class SimFileSystem {
 public:
     struct Habits {
         bool reuse_inodes;  ///< a new file gets the number of the last file that ended
-        bool lazy_renames;  ///< SimOptions
+        bool lazy_changes;  ///< SimOptions
     };
     SimFileSystem(SimClock& clock, Habits habits);
 
@@ -94,11 +96,15 @@ private:
         InodeRef directory;
         std::string name;
     };
-    /// By another program, and on no stable storage yet.
-    struct LazyRename {
-        Place source;
-        Place target;
-        InodeRef inode;
+    struct NameChange {
+        Place place;
+        InodeRef former;   // null: nothing was there
+        InodeRef present;  // likewise
+    };
+    /// By another program, and on no stable storage yet: all of its names, or none.
+    struct LazyChange {
+        std::vector<NameChange> names;
+        Instant made;
     };
     InodeRef make_inode(InodeKind kind, SimContent content);
     std::uint64_t inode_number();
@@ -113,7 +119,8 @@ private:
     void settle(SimInode& inode, SimRandom& random);
     void settle_names(SimInode& directory, SimRandom& random);
     void tear(SimInode& file, SimRandom& random);
-    void undo_renames(SimRandom& random);
+    void change_lazily(std::vector<NameChange> names);
+    void undo_lazy_changes(SimRandom& random);
 
     SimClock& clock_;
     const Habits habits_;
@@ -121,7 +128,7 @@ private:
     std::uint64_t numbers_given_ = 1;
     std::uint64_t device_ = 0xFD01;
     InodeRef root_;
-    std::vector<LazyRename> lazy_renames_;  // in the order in which they were made
+    std::deque<LazyChange> lazy_changes_;  // in the order in which they were made
     bool full_ = false;
     bool read_only_ = false;
     bool has_power_ = true;

@@ -39,8 +39,12 @@ void SimFileSystem::make_directory(std::string_view path) {
     set_entry(place(path), make_inode(InodeKind::directory, {}));
 }
 
+/// A name that is new is for good.
 void SimFileSystem::write_file(std::string_view path, SimContent content) {
-    set_entry(place(path), make_inode(InodeKind::regular, std::move(content)));
+    InodeRef inode = make_inode(InodeKind::regular, std::move(content));
+    const InodeRef former = find(path);
+    if (former == nullptr) return set_entry(place(path), std::move(inode));
+    change_lazily({{place(path), former, std::move(inode)}});
 }
 
 void SimFileSystem::overwrite_file(std::string_view path, SimContent content) {
@@ -68,14 +72,24 @@ void SimFileSystem::add_name(std::string_view path, std::string_view new_path) {
 void SimFileSystem::rename(std::string_view source, std::string_view target) {
     const InodeRef inode = must_find(source);
     inode->changed = clock_.file_time();
-    if (habits_.lazy_renames) lazy_renames_.push_back({place(source), place(target), inode});
-    set_entry(place(source), nullptr);
-    set_entry(place(target), inode);
+    change_lazily({{place(source), inode, nullptr}, {place(target), find(target), inode}});
 }
 
 void SimFileSystem::unlink(std::string_view path) {
-    must_find(path)->changed = clock_.file_time();
-    set_entry(place(path), nullptr);
+    const InodeRef inode = must_find(path);
+    inode->changed = clock_.file_time();
+    change_lazily({{place(path), inode, nullptr}});
+}
+
+/// What was changed long ago is on stable storage meanwhile.
+void SimFileSystem::change_lazily(std::vector<NameChange> names) {
+    constexpr Duration writeback = std::chrono::seconds(30);  // XFS; ext4's journal: 5
+    for (const NameChange& name : names) set_entry(name.place, name.present);
+    if (!habits_.lazy_changes) return;
+    const Instant now = clock_.now();
+    while (!lazy_changes_.empty() && lazy_changes_.front().made + writeback < now)
+        lazy_changes_.pop_front();
+    lazy_changes_.push_back({std::move(names), now});
 }
 
 void SimFileSystem::lock(std::string_view path) {

@@ -42,7 +42,7 @@ SimRing::SimRing(const SimOptions& options)
     : options_(options),
       random_(options.seed),
       faults_(options_, random_),
-      files_(clock_, {options.reuse_inodes, options.lazy_renames}),
+      files_(clock_, {options.reuse_inodes, options.lazy_changes}),
       kernel_(options_, random_, faults_, files_) {}
 
 SimRing::~SimRing() { ASSERT(in_flight_.empty()); }

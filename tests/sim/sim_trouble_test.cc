@@ -1,11 +1,19 @@
 // What the simulator can do to a server: each trouble is what it says, and no more.
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <list>
 #include <set>
+#include <sstream>
 
+#include "base/fd.h"
 #include "sim/scenario.h"
 #include "sim/seed_hunt.h"
 #include "sim/sim_await.h"
@@ -38,6 +46,49 @@ struct Link {
     SocketAddress local;
     Handle socket;
 };
+
+/// "NAME=value" in the environment, for a while.
+class EnvironmentWord {
+public:
+    explicit EnvironmentWord(const std::string& text) : name_(text.substr(0, text.find('='))) {
+        if (const char* former = std::getenv(name_.c_str())) former_ = former;
+        ::setenv(name_.c_str(), text.c_str() + name_.size() + 1, 1);
+    }
+    EnvironmentWord(const EnvironmentWord&) = delete;
+    EnvironmentWord& operator=(const EnvironmentWord&) = delete;
+    ~EnvironmentWord() {
+        if (former_) ::setenv(name_.c_str(), former_->c_str(), 1);
+        if (!former_) ::unsetenv(name_.c_str());
+    }
+
+private:
+    const std::string name_;
+    std::optional<std::string> former_;
+};
+
+/// Of a process that is ended by a signal under a CrashWatch.
+std::string words_of_a_death(const Scenario& scenario) {
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    const Fd reading(ends[0]);
+    std::optional<Fd> writing(std::in_place, ends[1]);
+    std::fflush(nullptr);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::dup2(writing->get(), STDOUT_FILENO);
+        ::dup2(writing->get(), STDERR_FILENO);
+        const CrashWatch watch(scenario);
+        ::raise(SIGABRT);
+    }
+    REQUIRE(child > 0);
+    writing.reset();
+    std::string words;
+    char piece[1000];
+    for (ssize_t got; (got = ::read(reading.get(), piece, sizeof piece)) > 0;)
+        words.append(piece, static_cast<std::size_t>(got));
+    ::waitpid(child, nullptr, 0);
+    return words;
+}
 
 }  // namespace
 
@@ -180,7 +231,7 @@ TEST_CASE("sim trouble: a power cut may undo a lazy rename, unless either folder
         const bool is_synced = seed % 2 == 0;
         SimClock clock;
         SimRandom random(seed);
-        SimFileSystem files(clock, {.reuse_inodes = false, .lazy_renames = true});
+        SimFileSystem files(clock, {.reuse_inodes = false, .lazy_changes = true});
         files.make_directory("/new");
         files.make_directory("/cur");
         files.write_file("/new/0", "text");
@@ -196,6 +247,30 @@ TEST_CASE("sim trouble: a power cut may undo a lazy rename, unless either folder
     CHECK(was_undone);
 }
 
+TEST_CASE(
+    "sim trouble: a power cut may undo a lazy unlink and a lazy replacement, the last first") {
+    std::set<std::string> left;
+    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+        SimClock clock;
+        SimRandom random(seed);
+        SimFileSystem files(clock, {.reuse_inodes = false, .lazy_changes = true});
+        files.make_directory("/tmp");
+        files.make_directory("/cur");
+        files.write_file("/cur/0", "first");
+        files.write_file("/tmp/0", "second");
+        files.rename("/tmp/0", "/cur/0");
+        if (seed % 3 == 1) CHECK(files.sync(files.find("/cur")) == 0);
+        if (seed % 3 == 2) clock.advance(std::chrono::minutes(1));
+        files.unlink("/cur/0");
+        files.stop();
+        files.restore_power(random);
+        const std::string text = files.exists("/cur/0") ? files.read_file("/cur/0") : "none";
+        if (seed % 3 > 0) CHECK(text != "first");
+        left.insert(text);
+    }
+    CHECK(left == std::set<std::string>{"first", "none", "second"});
+}
+
 TEST_CASE("scenario: its words are read back as they were written") {
     for (std::uint64_t seed = 1; seed <= 50; ++seed) {
         const TroubleSet trouble = Scenario::of_seed(seed).trouble;
@@ -205,6 +280,32 @@ TEST_CASE("scenario: its words are read back as they were written") {
     }
     CHECK(TroubleSet::parse("none")->text() == "none");
     CHECK_FALSE(TroubleSet::parse("gremlins").has_value());
+}
+
+TEST_CASE("scenario: the words of a replay command make the very scenario, in this very program") {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        Scenario scenario = Scenario::of_seed(seed);
+        scenario.users = static_cast<std::uint32_t>(seed);
+        scenario.trouble.set(Trouble::power, !scenario.has(Trouble::power));
+        std::istringstream words(replay_command(scenario));
+        std::list<EnvironmentWord> environment;
+        std::string word;
+        while (words >> word && word.find('=') != std::string::npos) environment.emplace_back(word);
+        Scenario again = Scenario::of_seed(environment_number("RESTANTE_SIM_SEED", 0));
+        again.obey_environment();
+        CHECK(again == scenario);
+        CHECK(std::filesystem::equivalent(word, "/proc/self/exe"));
+    }
+}
+
+TEST_CASE("scenario: what ends by a signal is executed anew, as sanitizers were told to run it") {
+    const Scenario scenario{.seed = 5};
+    const std::string options = "ASAN_OPTIONS=detect_leaks=1";
+    const EnvironmentWord word(options);
+    CHECK(std::ranges::count(environment_anew(scenario), options) == 1);
+    const std::string said = words_of_a_death(scenario);
+    CHECK(said.starts_with("replay: RESTANTE_SIM_SEED=5 RESTANTE_SIM_USERS=1 "));
+    CHECK(said.find("it failed, but does not in a process of its own") != std::string::npos);
 }
 
 TEST_CASE("pop3 model: TOP is the headers, the blank line and so many lines") {
