@@ -54,6 +54,18 @@ TEST_CASE("an empty message, and one that is refused") {
     CHECK(rest == "+OK\r\n");
 }
 
+TEST_CASE("a status is +OK or -ERR, alone or before a blank (RFC 1939 §3)") {
+    AnswerReader reader;
+    for (const char* wire :
+         {"+OK\r\n", "+OK \r\n", "+OK maildrop\r\n", "-ERR\r\n", "-ERR no\r\n"}) {
+        CAPTURE(wire);
+        std::string rest;
+        reader.begin(Shape::single, Content::count);
+        CHECK(feed(reader, wire, 100, rest) == State::complete);
+        CHECK(reader.is_ok() == (wire[0] == '+'));
+    }
+}
+
 TEST_CASE("an answer without its final dot is never complete") {
     AnswerReader reader;
     for (const char* wire : {"+OK\r\nline\r\n", "+OK\r\nline\r\n.", "+OK\r\nline\r\n.\r",
@@ -67,8 +79,9 @@ TEST_CASE("an answer without its final dot is never complete") {
 
 TEST_CASE("what is not POP3 is malformed") {
     AnswerReader reader;
-    for (const char* wire : {"HTTP/1.1 400\r\n", "+OK\n", "+OK\r\nline\n.\r\n", "+OK\r\n.\n",
-                             "+OK\r\n\n.\r\n", "\r\n"}) {
+    for (const char* wire :
+         {"HTTP/1.1 400\r\n", "+OK\n", "+OK\r\nline\n.\r\n", "+OK\r\n.\n", "+OK\r\n\n.\r\n", "\r\n",
+          "+OKAY\r\n", "+OK\t\r\n", "-ERROR\r\n", "+ok\r\n", "+OK: 1\r\n"}) {
         for (const std::size_t piece : {1, 100}) {
             CAPTURE(wire);
             std::string rest;

@@ -37,6 +37,53 @@ TEST_CASE("acknowledged removals are final, unacknowledged ones are open") {
     CHECK(fault_of(ledger, listing({{1, 100}, {3, 300}})) == Fault::message_resurrected);
 }
 
+TEST_CASE("a maildrop has no fewer messages than before, removals taken off") {
+    Ledger ledger;
+    CHECK(!ledger.check_count(3));
+    CHECK(!ledger.check_count(5));  // mail came
+    ledger.removed(1);
+    ledger.forget(2);
+    CHECK(!ledger.check_count(3));
+    const std::optional<Finding> all_gone = ledger.check_count(0);
+    REQUIRE(all_gone.has_value());
+    CHECK(all_gone->fault == Fault::message_lost);
+    CHECK(all_gone->what == "3 messages of 3 are gone that nobody deleted");
+    CHECK(!Ledger().check_count(0));
+}
+
+TEST_CASE("deleted mail is gone and only that") {
+    const std::vector<Listed> all = {{1, 100}, {2, 200}, {3, 300}};
+    struct Case {
+        std::vector<Listed> left;  // after DELE of the second
+        std::optional<Fault> fault;
+    };
+    for (const Case& after :
+         {Case{{{1, 100}, {3, 300}}, std::nullopt}, Case{{{1, 100}}, Fault::message_lost},
+          Case{{}, Fault::message_lost}, Case{{{2, 200}, {3, 300}}, Fault::message_resurrected}}) {
+        Ledger ledger;
+        CHECK(!ledger.check_count(all.size()));
+        CHECK(!fault_of(ledger, all));
+        ledger.removed(2);
+        std::optional<Finding> counted = ledger.check_count(after.left.size());
+        const std::optional<Fault> listed = fault_of(ledger, after.left);
+        CHECK(listed == after.fault);
+        CHECK(counted.has_value() == (after.left.size() < 2));
+    }
+}
+
+TEST_CASE("under one unique-id there is one message, also after new mail was listed") {
+    Ledger ledger;
+    CHECK(!fault_of(ledger, listing({{1, 100}, {2, 100}})));
+    CHECK(!ledger.check_content(1, 0xaaaa));
+    CHECK(!ledger.check_content(2, 0xbbbb));
+    CHECK(!fault_of(ledger, listing({{3, 100}, {2, 100}, {1, 100}})));
+    CHECK(!ledger.check_content(1, 0xaaaa));
+    const std::optional<Finding> swapped = ledger.check_content(2, 0xaaaa);
+    REQUIRE(swapped.has_value());
+    CHECK(swapped->fault == Fault::wrong_content);
+    CHECK(!ledger.check_content(9, 0xaaaa));  // not listed
+}
+
 TEST_CASE("what no session has seen is new") {
     Ledger ledger;
     std::vector<Listed> first = {{1, 100}};

@@ -61,3 +61,33 @@ TEST_CASE("what began before the window leaves no latency, what ends after it is
     CHECK(whole.uncorrected.min() <= 1'000'000'000);
     CHECK(whole.corrected.min() >= 1'900'000'000);
 }
+
+TEST_CASE("messages that were looked at count in the window only, by whether they have a mark") {
+    Recorder recorder({begin, begin + 10s});
+    for (const Instant when : {begin - 1s, begin + 1s, begin + 11s}) {
+        recorder.body_looked_at(true, when);
+        recorder.body_looked_at(false, when);
+    }
+    CHECK(recorder.results().bodies_verified == 1);
+    CHECK(recorder.results().bodies_unmarked == 1);
+}
+
+TEST_CASE("the first thing that the generator lacked is its own fault, and none of the server's") {
+    Recorder recorder({begin, begin + 10s});
+    CHECK_FALSE(recorder.has_own_fault());
+    recorder.own_fault("no descriptor");
+    recorder.own_fault("no port");
+    CHECK(recorder.has_own_fault());
+    CHECK(recorder.results().fell_behind_cause == "no descriptor");
+    CHECK(recorder.results().fault_total() == 0);
+}
+
+TEST_CASE("sessions that waited for a user or a connection are counted by when they were due") {
+    Recorder recorder({begin, begin + 10s});
+    recorder.waited(Recorder::Wait::user, begin - 1s);
+    recorder.waited(Recorder::Wait::user, begin + 1s);
+    recorder.waited(Recorder::Wait::connection, begin + 1s);
+    recorder.waited(Recorder::Wait::none, begin + 1s);
+    CHECK(recorder.results().waited_for_user == 1);
+    CHECK(recorder.results().waited_for_connection == 1);
+}

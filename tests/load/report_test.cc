@@ -241,6 +241,29 @@ TEST_CASE("the summary says when the generator, not the server, was the limit") 
     CHECK(has(text, "No session ended well: there is no result."));
 }
 
+TEST_CASE(
+    "the summary says who made sessions late, what could not be verified, and what it lacked") {
+    Results results = empty_results();
+    results.waited_for_user = 1'234;
+    results.waited_for_connection = 5;
+    results.bodies_verified = 10;
+    results.bodies_unmarked = 7;
+    std::string text = text_report(results);
+    CHECK(has(text,
+              "  1,234 sessions began late because every user had one already: --user-count\n"));
+    CHECK(has(text, "  5 sessions began late because --in-flight others were under way\n"));
+    CHECK(has(text, ", 10 bodies verified, 7 without a mark of pop3load seed\n"));
+    results.fell_behind = results.has_own_fault = true;
+    results.fell_behind_cause = "Too many open files";
+    text = text_report(results);
+    CHECK(has(text, "The generator could not go on: Too many open files.\n"));
+    CHECK_FALSE(has(text, "fell behind"));
+    text = json_report(results);
+    CHECK(has(text, "\"waited_for_user\": 1234,"));
+    CHECK(has(text, "\"bodies_unmarked\": 7\n"));
+    CHECK(has(text, "\"own_fault\": true,\n"));
+}
+
 TEST_CASE("that no session ended well is no failure where they last or are longer than the run") {
     Results results = empty_results();
     CHECK(has_no_result(results));

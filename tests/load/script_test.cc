@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <set>
 #include <string>
 
 #include "session.h"
@@ -12,7 +13,7 @@ namespace {
 
 /// The commands of a profile, each answered before the next, of a maildrop of `messages`.
 std::string played(const std::string& profile, const Options& options, std::uint32_t messages) {
-    Script script(*find_profile(profile), options);
+    Script script(*find_profile(profile), options, Random(1));
     Knowledge knowledge;
     const std::uint32_t new_messages[] = {messages};
     std::string commands;
@@ -66,14 +67,42 @@ TEST_CASE("what only some profiles are is theirs alone") {
 
 TEST_CASE("with --delete each message is deleted after it was fetched") {
     Options options;
-    options.deletes = true;
+    options.delete_share = 1;
     const std::string commands = played("drain", options, 2);
     CHECK(commands.find("RETR 1\r\nDELE 1\r\nRETR 2\r\nDELE 2\r\nQUIT\r\n") != std::string::npos);
 }
 
+TEST_CASE(
+    "with --delete-share some are deleted, others of another session, all that are were fetched") {
+    Options options;
+    options.delete_share = 0.5;
+    std::size_t deleted = 0;
+    std::set<std::string> chosen;
+    for (std::uint64_t seed = 0; seed < 50; ++seed) {
+        Script script(*find_profile("slow"), options, Random(seed));
+        const Knowledge knowledge{.messages = 4, .is_settled = true, .new_messages = {}};
+        std::string numbers;
+        Command before;
+        Command command;
+        while (script.next(knowledge, command) == Script::Next::command) {
+            if (command.verb == Verb::dele) {
+                CHECK(before.verb == Verb::retr);
+                CHECK(before.message == command.message);
+                numbers += std::to_string(command.message);
+                ++deleted;
+            }
+            before = command;
+        }
+        chosen.insert(numbers);
+    }
+    CHECK(deleted > 70);
+    CHECK(deleted < 130);
+    CHECK(chosen.size() > 8);
+}
+
 TEST_CASE("what depends on an answer waits for it") {
     const Options options;
-    Script script(*find_profile("drain"), options);
+    Script script(*find_profile("drain"), options, Random(1));
     Command command;
     for (int i = 0; i < 5; ++i) REQUIRE(script.next({}, command) == Script::Next::command);
     CHECK(script.next({}, command) == Script::Next::wait);

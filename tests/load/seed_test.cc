@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -19,6 +18,7 @@
 #include "auth/password_scheme.h"
 #include "seed_plan.h"
 #include "seed_pool.h"
+#include "seed_text.h"
 #include "users.h"
 
 using namespace pop3load;
@@ -76,15 +76,18 @@ std::string crlf_form(const std::string& text) {
     return made;
 }
 
-/// Whether the message says of itself what is true; its octets on the wire.
-std::uint64_t check_message(const std::string& crlf) {
+/// Whether the message says of itself what is true, whose it is too unless it is shared; its octets
+/// on the wire. `path`: below the mail folder.
+std::uint64_t check_message(const std::string& crlf, const std::string& path,
+                            bool is_shared = false) {
+    const std::string user = path.substr(0, path.find('/'));
     const std::size_t at = crlf.find(self_description_keyword);
     const auto says =
         parse_self_description(std::string_view(crlf).substr(at, crlf.find("\r\n", at) - at));
     REQUIRE(says);
-    const std::size_t body_at = crlf.find("\r\n\r\n") + 4;
     CHECK(says->octets == crlf.size());
-    CHECK(says->hash == XXH3_64bits(crlf.data() + body_at, crlf.size() - body_at));
+    CHECK(says->user.has_value() == !is_shared);
+    CHECK(judge_by_mark(crlf, user).wrong == "");
     return crlf.size();
 }
 
@@ -107,7 +110,7 @@ TEST_CASE("every user gets a maildir with the messages asked for, in new, with L
     for (const auto& [path, text] : files) {
         CHECK(path.find("/new/") != std::string::npos);
         CHECK(text.find('\r') == std::string::npos);
-        CHECK(check_message(crlf_form(text)) == 1'000);
+        CHECK(check_message(crlf_form(text), path) == 1'000);
         distinct.insert(text);
     }
     CHECK(distinct.size() == 12);
@@ -152,7 +155,7 @@ TEST_CASE(
     SeedWorld world;
     world.options.user_count = 1;
     world.options.counts = Distribution::constant(1'000);
-    world.options.sizes = Distribution::constant(256);
+    world.options.sizes = Distribution::constant(seed_octets_min);
     REQUIRE(try_seed(world.options));
     std::set<std::uint64_t> differences;
     const auto files = files_of(world.mail());
@@ -171,7 +174,7 @@ TEST_CASE("wire-ready files have CRLF and no line that begins with a dot") {
     world.options.line_ends = LineEnds::wire_ready;
     REQUIRE(try_seed(world.options));
     for (const auto& [path, text] : files_of(world.mail())) {
-        CHECK(check_message(text) == 5'000);
+        CHECK(check_message(text, path) == 5'000);
         CHECK(text.find("\n.") == std::string::npos);
     }
 }
@@ -187,7 +190,7 @@ TEST_CASE("with a pool, messages are links to its files, and no maildrop has one
     CHECK(files.size() == 12);
     std::map<std::string, std::set<std::string>> of_user;
     for (const auto& [path, text] : files) {
-        CHECK(check_message(crlf_form(text)) == 1'000);
+        CHECK(check_message(crlf_form(text), path, true) == 1'000);
         CHECK(links_of(fs::path(world.mail()) / path) == 4);  // 3 users and the pool
         CHECK(of_user[path.substr(0, 5)].insert(text).second);
     }
@@ -322,7 +325,7 @@ TEST_CASE("a signal ends it with a sentence, and whole messages only") {
     CHECK(sentence.find(" of 1,000,000 messages were made in ") != std::string::npos);
     if (!fs::exists(world.mail())) return;
     for (const auto& [path, text] : files_of(world.mail()))
-        CHECK(check_message(crlf_form(text)) == 1'000);
+        CHECK(check_message(crlf_form(text), path) == 1'000);
 }
 
 TEST_CASE("the profiles of --mail are those that are named") {

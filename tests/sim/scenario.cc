@@ -78,6 +78,9 @@ Scenario Scenario::of_seed(std::uint64_t seed) {
         const Trouble trouble = trouble_at(at);
         scenario.trouble.set(trouble, random.chance(probability_of(trouble)));
     }
+    // Where a list gives ids, a file put in another's place may get one of its content, of which
+    // the model knows nothing.
+    if (scenario.trouble.has(Trouble::lists)) scenario.trouble.set(Trouble::replacements, false);
     return scenario;
 }
 

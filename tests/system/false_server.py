@@ -79,6 +79,8 @@ class Session(socketserver.StreamRequestHandler):
             self.mail = self.mail[:-1]
         if self.is_("resurrected message") and self.number > 1:
             self.mail = list(range(len(MAIL)))
+        if self.is_("lost all") and self.number > 1:
+            self.mail = []
         self.say("+OK")
         return None
 
@@ -92,8 +94,11 @@ class Session(socketserver.StreamRequestHandler):
             self.server.stalled = False
         while self.server.stalled:
             time.sleep(0.01)
-        octets = sum(len(MAIL[i]) for i in self.mail) + (1 if self.is_("wrong stat") else 0)
-        self.say(f"+OK {len(self.mail)} {octets}")
+        is_wrong = self.is_("wrong stat") or (self.is_("early wrong stat") and self.number <= 5)
+        octets = sum(len(MAIL[i]) for i in self.mail) + (1 if is_wrong else 0)
+        if self.is_("rare bare line feed") and self.number == 20:
+            return self.wfile.write(f"+OK {len(self.mail)} {octets}\n".encode())
+        return self.say(f"+OK {len(self.mail)} {octets}")
 
     def do_list(self):
         self.say("+OK")
@@ -114,8 +119,11 @@ class Session(socketserver.StreamRequestHandler):
             self.say(f"{number} {name}")
         self.say(".")
 
+    def text_of(self, index):
+        return MAIL[index]
+
     def do_retr(self, number):
-        text = MAIL[self.mail[int(number) - 1]]
+        text = self.text_of(self.mail[int(number) - 1])
         if self.is_("refused retr"):
             return self.say("-ERR no such message")
         if self.is_("wrong octets"):
@@ -132,12 +140,19 @@ class Session(socketserver.StreamRequestHandler):
 
     def do_dele(self, number):
         self.marked.add(self.mail[int(number) - 1])
+        if self.is_("deletes too much"):
+            self.marked.update(self.mail)
+        if self.is_("deletes another"):
+            self.marked = {self.mail[int(number) % len(self.mail)]}
         self.say("+OK")
 
     def do_noop(self):
-        self.say("+OK")
+        self.say("+OKAY" if self.is_("okay") else "+OK")
 
     def do_quit(self):
+        if self.is_("refuse quit"):
+            self.say("-ERR some messages were not removed")
+            return False
         if self.user:
             self.server.deleted.setdefault(self.user, set()).update(self.marked)
         self.say("+OK")

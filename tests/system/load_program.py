@@ -20,6 +20,9 @@ class Report:
 
     def __init__(self, text):
         report = json.loads(text)
+        self.run = report["run"]
+        self.generator = report["generator"]
+        self.intervals = report["intervals"]
         self.measured = report["measured"]
         self.faults = {kind["kind"]: kind["count"] for kind in report["faults"]["kinds"]}
         self.steps = {step["step"]: step for step in report["steps"]}
@@ -29,20 +32,22 @@ class LoadCase(unittest.TestCase):
     def setUp(self):
         harness.need_program(self, "pop3load")
 
-    def run_load(self, port, *arguments, seconds="300ms", timeout="30s", users=1, expect=None):
+    def run_load(self, port, *arguments, seconds="300ms", timeout="30s", users=1, threads=1,
+                 expect=None):
         """What became of a short run, and its report. In the closed model unless told otherwise. An
         answer that takes longer than `timeout` is a fault."""
         with tempfile.NamedTemporaryFile(suffix=".json") as report:
-            is_told = any(word in arguments for word in ("--rate", "--connections", "--find-max", "specmail2001"))
+            is_told = any(word in arguments
+                          for word in ("--rate", "--connections", "--find-max", "specmail2001"))
             load = [] if is_told else ["--connections", "1"]
             done = subprocess.run(
                 pop3load("run", "--port", str(port), "--user-count", str(users), "--quiet",
                          "--duration", seconds, "--warm-up", "100ms", "--timeout", timeout,
-                         "--threads", "1", "--json", report.name, *load, *arguments),
+                         "--threads", str(threads), "--json", report.name, *load, *arguments),
                 capture_output=True, text=True, timeout=300, check=False)
             if expect == 0 and seconds != LONGER and done.stderr.endswith("no session ended well\n"):
                 return self.run_load(port, *arguments, seconds=LONGER, timeout=timeout, users=users,
-                                     expect=expect)
+                                     threads=threads, expect=expect)
             if expect is not None:
                 # A busy machine holds up the generator, and it says so: no matter here.
                 codes = [expect, FELL_BEHIND] if expect == 0 else [expect]

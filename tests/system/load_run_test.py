@@ -1,5 +1,6 @@
 """pop3load against restante and pop3null: every profile, the open model, TLS, searches, reports."""
 import os
+import pathlib
 import signal
 import socket
 import ssl
@@ -8,6 +9,7 @@ import tempfile
 import threading
 import time
 
+import false_server
 import harness
 from false_server import FalseServer, Session
 from load_program import FELL_BEHIND, LoadCase, pop3load
@@ -87,10 +89,16 @@ class LoadRunTest(LoadCase):
         self.assertIn("the generator fell behind", errors)
 
     def test_the_same_seed_is_the_same_run(self):
-        floor = Floor(self)
-        begun = [self.run_load(floor.port, "--rate", "300", "--seed", seed, users=50)[1].measured
-                 ["sessions_begun"] for seed in ("7", "7")]
-        self.assertAlmostEqual(begun[0], begun[1], delta=1)
+        """The moments at which sessions begin, whatever the threads and however long answers take."""
+        server = SeededWorld(self, "--messages", "3", "--sizes", "600").serve()
+        runs = []
+        for threads in (1, 1, 2):
+            _, report = self.run_load(server.port, "--profile", "drain", "--rate", "60", "--think", "2ms",
+                                      "--seed", "7", threads=threads, users=USERS, seconds="2s", expect=0)
+            runs.append([report.measured["sessions_begun"], [each["arrivals"] for each in report.intervals]])
+        self.assertGreater(runs[0][0], 60)
+        self.assertEqual(runs[0], runs[1])
+        self.assertEqual(runs[0], runs[2])
 
     def test_specmail2001_takes_its_rate_from_the_users(self):
         floor = Floor(self)
@@ -103,9 +111,10 @@ class LoadRunTest(LoadCase):
         floor = Floor(self)
         done, _ = self.run_load(floor.port, "--find-max", "p50<1s,errors<1%", users=200,
                                 seconds="300ms")
-        if "no: the generator fell behind" in done.stdout and "no rate holds" in done.stderr:
+        if "the generator fell behind" in done.stdout and "no rate holds" in done.stderr:
             self.skipTest("the machine is too busy for any rate to hold")
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        # pop3null may hold more than the generator makes, which is told.
+        self.assertIn(done.returncode, [0, FELL_BEHIND], done.stdout + done.stderr)
         self.assertRegex(done.stdout, r"highest rate that holds: \d+")
 
     def test_stages_are_shares_of_the_rate(self):
@@ -194,6 +203,19 @@ class LoadTlsTest(LoadCase):
     def test_implicit_resumed(self):
         handshakes = self.check("implicit", "--tls-resumed", "1")
         self.assertGreater(handshakes[True], handshakes[False])
+
+    def test_slow_is_slow_over_tls(self):
+        """6,000 octets a second for each connection, though a record of TLS has 16 KiB."""
+        world = SeededWorld(self, "--messages", "1", "--sizes", "300000")
+        mail = next(pathlib.Path(world.mail).rglob("*.pop3load")).read_bytes().replace(b"\n", b"\r\n")
+        unseeded = false_server.MAIL[:]
+        self.addCleanup(false_server.MAIL.__setitem__, slice(None), unseeded)
+        false_server.MAIL[:] = [mail]
+        with tempfile.TemporaryDirectory() as folder, TlsServer(folder, True) as server:
+            _, report = self.run_load(server.port, "--tls", "implicit", "--profile", "slow",
+                                      "--connections", "2", users=USERS, seconds="2s")
+        self.assertGreater(report.measured["octets"], 1_000)
+        self.assertLess(report.measured["octets"], 2 * 2 * 6_000 * 2)
 
     def test_no_tls_there_is_a_fault_of_its_own(self):
         floor = Floor(self)

@@ -1,12 +1,17 @@
 """pop3load against a server that is wrong in each way it must notice, and one that is right."""
+import os
+import pathlib
+import resource
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
+import false_server
 import harness
 from false_server import FalseServer, Session
-from load_program import LoadCase, pop3load
+from load_program import FELL_BEHIND, LoadCase, pop3load
 
 
 class SlowLogin(Session):
@@ -61,6 +66,44 @@ class LoadTruthTest(LoadCase):
 
     def test_lost_message(self):
         self.check_noticed("lost message", "message_lost", "--profile", "sync")
+
+    def test_a_mailbox_that_lost_all_its_mail(self):
+        for profile in ["poll", "sync", "drain", "leave-on-server", "keep"]:
+            with self.subTest(profile=profile):
+                self.check_noticed("lost all", "message_lost", "--profile", profile, "--commands", "2")
+
+    def test_removing_more_or_other_mail_than_was_deleted(self):
+        for mischief, fault in [("deletes too much", "message_lost"),
+                                ("deletes another", "message_resurrected")]:
+            with self.subTest(mischief=mischief):
+                self.check_noticed(mischief, fault, "--profile", "drain", "--delete-share", "40%")
+
+    def test_what_was_not_deleted_stays_with_an_honest_server(self):
+        with FalseServer() as server:
+            _, report = self.run_load(server.port, "--profile", "drain", "--delete-share", "20%", expect=0)
+            self.assertTrue(server.deleted["user0"])
+        self.assertEqual(report.faults, {})
+
+    def test_refused_quit(self):
+        self.check_noticed("refuse quit", "command_refused", "--profile", "sync")
+
+    def test_a_status_that_only_begins_like_ok(self):
+        self.check_noticed("okay", "malformed_answer", "--profile", "noop", "--commands", "2")
+
+    def test_one_malformed_answer_is_enough(self):
+        with FalseServer("rare bare line feed") as server:
+            done, report = self.run_load(server.port, "--rate", "100", "--arrivals", "fixed", seconds="3s",
+                                         users=300, expect=1)
+        self.assertEqual(report.faults, {"malformed_answer": 1})
+        self.assertIn("malformed_answer 1 times, first: a status line that ends in LF alone (STAT of user",
+                      done.stderr)
+
+    def test_a_wrong_answer_ends_the_search_for_the_highest_rate(self):
+        with FalseServer("early wrong stat") as server:
+            done, _ = self.run_load(server.port, "--find-max", "p50<2s", "--profile", "sync",
+                                    users=4, expect=1)
+        self.assertIn("wrong answers: wrong_octets", done.stderr)
+        self.assertNotIn("highest rate", done.stdout)
 
     def test_resurrected_message(self):
         self.check_noticed("resurrected message", "message_resurrected", "--profile", "drain",
@@ -125,9 +168,51 @@ class LoadTruthTest(LoadCase):
                                    r"[\d,]+  last sessions end$")
         self.assertNotIn("\x1b", done.stderr)
 
+    def test_what_the_generator_lacks_is_not_the_servers_fault(self):
+        def few_descriptors():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+
+        with FalseServer("hang") as server:
+            command = pop3load("run", "--port", str(server.port), "--user-count", "1000", "--quiet",
+                               "--duration", "60s", "--warm-up", "0s", "--threads", "1")
+            done = subprocess.run([*command, "--rate", "200"], capture_output=True, text=True, timeout=60,
+                                  check=False, preexec_fn=few_descriptors)
+            self.assertEqual(done.returncode, FELL_BEHIND, done.stderr)
+            self.assertIn("the generator could not go on", done.stderr)
+            self.assertIn("Too many open files; raise ulimit -n", done.stderr)
+            self.assertNotIn("connect_failed", done.stdout)
+            done = subprocess.run([*command, "--connections", "100"], capture_output=True, text=True,
+                                  timeout=60, check=False, preexec_fn=few_descriptors)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("100 connections need more descriptors than this process may have, 40", done.stderr)
+
+    def test_a_rate_far_beyond_everything_ends_with_a_sentence(self):
+        with FalseServer("hang") as server:
+            done, report = self.run_load(server.port, "--rate", "1000000", "--in-flight", "1", timeout="60s",
+                                         users=10, seconds="60s", expect=FELL_BEHIND)
+        self.assertIn("a million sessions of one thread are due", done.stderr)
+        self.assertTrue(report.generator["own_fault"])
+
+    def test_the_password_is_in_no_report(self):
+        with FalseServer() as server:
+            _, report = self.run_load(server.port, "--password", "secret", expect=0)
+            self.assertIn("--password ...", report.run["command_line"])
+            _, report = self.run_load(server.port, "--password=secret", expect=0)
+        self.assertNotIn("secret", report.run["command_line"])
+
     def test_what_it_cannot_do_is_a_sentence(self):
         for arguments, said in [
-                (["run", "--profile", "pol", "--rate", "1"], "no profile pol"),
+                (["run", "--profile", "pol", "--rate", "1"], "no profile pol: did you mean \"poll\"?"),
+                (["run", "--connections", "20", "--user-count", "5"], "20 connections need as many users"),
+                (["run", "--rate", "0"], "0 is no number above 0 and up to 1000000"),
+                (["run", "--rate", "1", "--threads", "300"], "256"),
+                (["run", "--rate", "1", "--tls", "foo"], "\"foo\" is none of none, starttls, implicit"),
+                (["run", "--rate", "1", "--verify", "some"], "\"some\" is neither all nor a share"),
+                (["run", "--rate", "1", "--duration", "0s"], "--duration: no time at all"),
+                (["run", "--rate", "1", "--think", "-5s"], "--think: below 0"),
+                (["run", "--rate", "1", "--source", "192.0.2.1"], "192.0.2.1: no address of this machine"),
+                (["run", "--rate", "1", "--source", "::1"], "one is IPv4 and the other IPv6"),
+                (["run", "--profile", "specmail2001", "--user-count", "1"], "--user-count 2"),
                 (["run"], "--rate"),
                 (["run", "--rate", "1", "--connections", "1"], "excludes"),
                 (["run", "--rate", "1", "--threshold", "p99<50"], "50"),
@@ -154,3 +239,83 @@ class LoadTruthTest(LoadCase):
         self.assertEqual(load.returncode, 130)
         self.assertIn("session", out)
 
+    def test_ctrl_c_while_the_last_sessions_end(self):
+        with FalseServer("hang") as server:
+            load = subprocess.Popen(
+                pop3load("run", "--port", str(server.port), "--user-count", "1", "--connections", "1",
+                         "--quiet", "--duration", "100ms", "--warm-up", "0s"),
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            time.sleep(1)  # its time is over: it waits for 10 s more
+            began = time.monotonic()
+            load.send_signal(signal.SIGINT)
+            load.communicate(timeout=60)
+        self.assertEqual(load.returncode, 130)
+        self.assertLess(time.monotonic() - began, 5)
+
+
+class SeededSession(Session):
+    """A mailbox of mail that `pop3load seed` made; its server has `spoil`, from octets and the number of the
+    session to octets."""
+
+    def text_of(self, index):
+        return self.server.spoil(super().text_of(index), self.number)
+
+
+class LoadVerifyTest(LoadCase):
+    """Content: what was seeded for this user and nothing else."""
+
+    def setUp(self):
+        super().setUp()
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(pop3load("seed", "--maildir", os.path.join(folder, "{user}"), "--user-count", "2",
+                                    "--messages", "3", "--sizes", "900", "--line-ends", "crlf", "--quiet"),
+                           check=True, timeout=60, stdout=subprocess.DEVNULL)
+            self.mail = {user: [path.read_bytes() for path in
+                                sorted(pathlib.Path(folder, user, "new").iterdir())]
+                         for user in ("user0", "user1")}
+        unseeded = false_server.MAIL[:]
+        self.addCleanup(false_server.MAIL.__setitem__, slice(None), unseeded)
+        false_server.MAIL[:] = self.mail["user0"]
+
+    def verify(self, spoil, what="all", **options):
+        with FalseServer() as server:
+            server.RequestHandlerClass = SeededSession
+            server.spoil = spoil
+            return self.run_load(server.port, "--profile", "drain", "--verify", what, **options)
+
+    def check_wrong(self, spoil, said, what="all"):
+        done, report = self.verify(spoil, what, expect=1)
+        self.assertGreater(report.faults.get("wrong_content", 0), 0)
+        self.assertRegex(done.stderr, rf"a message of 900 octets: {said}.* \(RETR \d of user0\)")
+
+    def test_what_was_seeded_is_right(self):
+        _, report = self.verify(lambda text, _: text, expect=0)
+        self.assertGreater(report.measured["bodies_verified"], 0)
+
+    def test_another_users_mail(self):
+        others = dict(zip(self.mail["user0"], self.mail["user1"]))
+        self.check_wrong(lambda text, _: others[text], "it is another user's")
+
+    def test_a_changed_body(self):
+        self.check_wrong(lambda text, _: text[:-5] + b"zzz\r\n", "its headers or its body are not")
+
+    def test_a_changed_header(self):
+        self.check_wrong(lambda text, _: text.replace(b"Subject: ", b"Subject; "), "its headers or its body")
+
+    def test_a_message_without_the_mark(self):
+        def spoil(text, _):
+            return text.replace(b"X-Pop3load: ", b"X-Other123: ")
+
+        self.check_wrong(spoil, "it has no mark of pop3load seed, which --verify all demands")
+        done, report = self.verify(spoil, "sample=100%", expect=0)
+        self.assertGreater(report.measured["bodies_unmarked"], 0)
+        self.assertIn("without a mark of pop3load seed", done.stdout)
+
+    def test_another_message_under_the_same_unique_id(self):
+        def spoil(text, session):
+            return MAIL[0] if session > 1 else text
+
+        MAIL = self.mail["user0"]
+        done, report = self.verify(spoil, expect=1)
+        self.assertGreater(report.faults.get("wrong_content", 0), 0)
+        self.assertIn("another message than before under its unique-id (RETR 2 of user0)", done.stderr)

@@ -6,6 +6,11 @@ namespace {
 /// Longest status line that is read (RFC 2449 §4: 512 with its line end; servers greet longer).
 constexpr std::size_t status_octets_max = 4096;
 
+/// "+OK" or "-ERR" alone or before a blank (RFC 1939 §3): "+OKAY" is neither.
+bool begins_with_word(std::string_view line, std::string_view word) {
+    return line.starts_with(word) && (line.size() == word.size() || line[word.size()] == ' ');
+}
+
 }  // namespace
 
 void AnswerReader::begin(Shape shape, Content content) {
@@ -39,8 +44,8 @@ AnswerReader::State AnswerReader::read_status(std::string_view& arrived) {
     arrived.remove_prefix(end + 1);
     if (!status_.ends_with('\r')) return complain("a status line that ends in LF alone");
     status_.pop_back();
-    is_ok_ = status_.starts_with("+OK");
-    if (!is_ok_ && !status_.starts_with("-ERR") && !status_.starts_with("+ "))
+    is_ok_ = begins_with_word(status_, "+OK");
+    if (!is_ok_ && !begins_with_word(status_, "-ERR") && !begins_with_word(status_, "+"))
         return complain("a status line with neither +OK nor -ERR");
     const bool has_lines = shape_ == Shape::multi_line && is_ok_;
     phase_ = has_lines ? Phase::line_start : Phase::complete;

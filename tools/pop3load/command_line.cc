@@ -9,6 +9,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "exit_codes.h"
 #include "load_command.h"
@@ -28,13 +30,46 @@ const CLI::AsNumberWithUnit as_duration(std::map<std::string, std::int64_t>{{"us
                                                                              3'600'000'000'000}},
                                         CLI::AsNumberWithUnit::UNIT_REQUIRED, "DURATION");
 
-/// An option that takes "500ms", "10s", "2m".
+/// An option that takes "500ms", "10s", "2m", `least` or more.
 CLI::Option* add_duration(CLI::App& app, const std::string& name, Duration& target,
-                          const std::string& help) {
-    const auto set = [&target](const std::int64_t& nanoseconds) { target = Duration(nanoseconds); };
+                          const std::string& help, Duration least = Duration(0)) {
+    const auto set = [&target, name, least](const std::int64_t& nanoseconds) {
+        if (nanoseconds < least.count())
+            throw CLI::ValidationError(
+                name, least.count() > 0 ? "no time at all: it must be above 0" : "below 0");
+        target = Duration(nanoseconds);
+    };
     return app.add_option_function<std::int64_t>(name, set, help)
         ->transform(as_duration)
         ->type_name("DURATION");
+}
+
+/// A number above 0.
+CLI::Validator up_to(double most) {
+    const auto fault = [most](const std::string& text) -> std::string {
+        double value = 0;
+        if (CLI::detail::lexical_cast(text, value) && value > 0 && value <= most) return "";
+        return fmt::format("{} is no number above 0 and up to {:.0f}", text, most);
+    };
+    return {fault, ""};
+}
+
+/// An option that takes one of a few words.
+template <typename Value>
+CLI::Option* add_choice(CLI::App& app, const std::string& name, Value& target,
+                        const std::vector<std::pair<std::string, Value>>& choices,
+                        const std::string& help) {
+    const auto set = [&target, name, choices](const std::string& text) {
+        std::string words;
+        for (const auto& [word, value] : choices) {
+            words += (words.empty() ? "" : ", ") + word;
+            if (word != text) continue;
+            target = value;
+            return;
+        }
+        throw CLI::ValidationError(name, fmt::format("\"{}\" is none of {}", text, words));
+    };
+    return app.add_option_function<std::string>(name, set, help)->type_name("WORD");
 }
 
 /// "0.8" or "80%" as a number of ones.
@@ -56,11 +91,32 @@ CLI::Option* add_share(CLI::App& app, const std::string& name, double& target,
         ->type_name("SHARE");
 }
 
-/// "all", "sample=1%" and what a share can be.
-std::string share_of_sample(const std::string& text) {
+/// --verify: "all", "sample=1%" or a share alone.
+void set_verify(Options& options, const std::string& text) {
     constexpr std::string_view prefix = "sample=";
-    if (text == "all") return "1";
-    return without_percent(text.starts_with(prefix) ? text.substr(prefix.size()) : text);
+    options.verify_strictly = text == "all";
+    options.verify_share = 1;
+    if (options.verify_strictly) return;
+    const std::string share =
+        without_percent(text.starts_with(prefix) ? text.substr(prefix.size()) : text);
+    const bool is_number = CLI::detail::lexical_cast(share, options.verify_share);
+    if (is_number && options.verify_share >= 0 && options.verify_share <= 1) return;
+    throw CLI::ValidationError(
+        "--verify", fmt::format("\"{}\" is neither all nor a share as in sample=1%", text));
+}
+
+/// The words as typed, but for the password: reports are passed on.
+std::string told_command_line(int argc, char** argv) {
+    constexpr std::string_view option = "--password";
+    std::string line;
+    for (int i = 0; i < argc; ++i) {
+        const std::string_view word = argv[i];
+        const bool is_password = i > 0 && argv[i - 1] == option;
+        const bool has_password = word.starts_with(option) && word.substr(option.size(), 1) == "=";
+        if (i > 0) line += ' ';
+        line += is_password ? "..." : has_password ? "--password=..." : word;
+    }
+    return line;
 }
 
 std::string profile_help() {
@@ -82,11 +138,10 @@ void add_target(CLI::App& run, Options& options) {
                    "local addresses to connect from, in turn: each has 28,000 ports")
         ->delimiter(',')
         ->group("Target");
-    const std::map<std::string, TlsMode> modes = {
-        {"none", TlsMode::none}, {"starttls", TlsMode::starttls}, {"implicit", TlsMode::implicit}};
-    run.add_option("--tls", options.tls, "none, starttls (STLS) or implicit; trusts anyone")
-        ->transform(CLI::CheckedTransformer(modes))
-        ->type_name("MODE")
+    add_choice<TlsMode>(
+        run, "--tls", options.tls,
+        {{"none", TlsMode::none}, {"starttls", TlsMode::starttls}, {"implicit", TlsMode::implicit}},
+        "none (the default), starttls (STLS) or implicit; trusts anyone")
         ->group("Target");
     add_share(run, "--tls-resumed", options.tls_resumed_share,
               "of the TLS sessions, how many resume (0 to 1)")
@@ -106,12 +161,11 @@ void add_users(CLI::App& run, Options& options) {
         ->group("Users");
     run.add_option("--users-file", options.users_file, "lines NAME PASSWORD instead")
         ->group("Users");
-    const std::map<std::string, LoginMethod> methods = {{"user", LoginMethod::user_pass},
-                                                        {"apop", LoginMethod::apop},
-                                                        {"plain", LoginMethod::auth_plain}};
-    run.add_option("--auth", options.login, "user (USER and PASS), apop or plain (AUTH PLAIN)")
-        ->transform(CLI::CheckedTransformer(methods))
-        ->type_name("METHOD")
+    add_choice<LoginMethod>(run, "--auth", options.login,
+                            {{"user", LoginMethod::user_pass},
+                             {"apop", LoginMethod::apop},
+                             {"plain", LoginMethod::auth_plain}},
+                            "user (USER and PASS; the default), apop or plain (AUTH PLAIN)")
         ->group("Users");
 }
 
@@ -122,32 +176,35 @@ void add_load(CLI::App& run, Options& options) {
     CLI::Option* rate = run.add_option("--rate", options.rate,
                                        "open model: sessions that begin a second, come "
                                        "what may")
-                            ->check(CLI::PositiveNumber)
+                            ->check(up_to(1e6))
                             ->group("Load");
     run.add_option("--connections", options.connections,
-                   "closed model: so many at once, the next when one ends")
+                   "closed model: so many at once, the next when one ends; each needs a user")
         ->check(CLI::Range(1U, 1'000'000U))
         ->excludes(rate)
         ->group("Load");
-    const std::map<std::string, Arrivals> arrivals = {{"poisson", Arrivals::poisson},
-                                                      {"fixed", Arrivals::fixed}};
-    run.add_option("--arrivals", options.arrivals, "poisson (the default) or fixed gaps")
-        ->transform(CLI::CheckedTransformer(arrivals))
-        ->type_name("KIND")
+    add_choice<Arrivals>(run, "--arrivals", options.arrivals,
+                         {{"poisson", Arrivals::poisson}, {"fixed", Arrivals::fixed}},
+                         "poisson (the default) or fixed gaps")
         ->group("Load");
-    add_duration(run, "--duration", options.duration, "measured time (10s)")->group("Load");
+    add_duration(run, "--duration", options.duration, "measured time (10s)", Duration(1))
+        ->group("Load");
     add_duration(run, "--warm-up", options.warm_up, "before it, not measured (1s)")->group("Load");
     add_duration(run, "--think", options.think, "mean pause before a command; exponential")
         ->group("Load");
-    add_duration(run, "--timeout", options.timeout, "silence that ends a session (30s)")
+    add_duration(run, "--timeout", options.timeout, "silence that ends a session (30s)",
+                 Duration(1))
         ->group("Load");
     run.add_option("--in-flight", options.in_flight_max, "open model: sessions at once, a thread")
+        ->check(CLI::Range(1U, 1'000'000U))
         ->capture_default_str()
         ->group("Load");
     run.add_option("--threads", options.threads, "0: one a core")
+        ->check(CLI::Range(0U, 256U))
         ->capture_default_str()
         ->group("Load");
-    run.add_option("--seed", options.seed, "the same seed, the same arrivals and choices")
+    run.add_option("--seed", options.seed,
+                   "the same one: the same arrivals, users and choices (JSON.md, run)")
         ->capture_default_str()
         ->group("Load");
 }
@@ -159,9 +216,15 @@ void add_profile_details(CLI::App& run, Options& options) {
         ->check(CLI::Range(2U, 1000U))
         ->capture_default_str()
         ->group("Profile");
-    run.add_flag("--delete", options.deletes, "drain: DELE what was fetched")->group("Profile");
+    CLI::Option* all = run.add_flag_callback(
+        "--delete", [&options] { options.delete_share = 1; }, "drain: DELE what was fetched");
+    all->group("Profile");
+    add_share(run, "--delete-share", options.delete_share,
+              "drain: DELE of so many of the messages; the rest must stay (0 to 1)")
+        ->excludes(all)
+        ->group("Profile");
     run.add_option("--commands", options.commands_per_session, "noop, keep: before QUIT")
-        ->check(CLI::PositiveNumber)
+        ->check(up_to(1e9))
         ->capture_default_str()
         ->group("Profile");
     run.add_option("--top-lines", options.top_lines, "top: lines of the body")
@@ -170,13 +233,12 @@ void add_profile_details(CLI::App& run, Options& options) {
     add_share(run, "--wrong-passwords", options.wrong_password_share,
               "login-storm: of the logins (0 to 1)")
         ->group("Profile");
-    run.add_option(
-           "--verify", options.verify_share,
-           "all or sample=1%: of the messages fetched, how many are hashed and compared with "
-           "what `seed` wrote (sample=1%)")
-        ->check(CLI::Range(0.0, 1.0))
-        ->transform(share_of_sample)
-        ->type_name("SHARE")
+    run.add_option_function<std::string>(
+           "--verify", [&options](const std::string& text) { set_verify(options, text); },
+           "all: every message fetched must be one that `seed` wrote for its user, octet for "
+           "octet; one without its mark is wrong. sample=1% (the default): so many of them are "
+           "looked at, and those without a mark are only counted")
+        ->type_name("WHAT")
         ->group("Profile");
 }
 
@@ -200,7 +262,7 @@ void add_reports(CLI::App& run, Options& options) {
             ->group("Judgement");
     run.add_option("--stages", options.stages, "runs at these shares of --rate: 80%,100%,120%")
         ->delimiter(',')
-        ->check(CLI::PositiveNumber)
+        ->check(up_to(1000))
         ->transform(without_percent)
         ->excludes(find_max)
         ->group("Judgement");
@@ -215,7 +277,8 @@ void add_run_command(CLI::App& app, Options& options, int& exit_code) {
     add_reports(*run, options);
     run->footer(profile_help() +
                 "\nExit: 0 held, 1 a wrong answer or a threshold, 2 usage, 4 the generator fell "
-                "behind.");
+                "behind or could not go on.\nNobody else may delete mail meanwhile: it would "
+                "count as lost.");
     run->callback([&] { exit_code = load_command(options); });
 }
 
@@ -269,12 +332,10 @@ void add_seed_command(CLI::App& app, SeedOptions& options, int& exit_code) {
                                            "in a maildrop: a number, or a file of VALUE WEIGHT");
     seed->add_option_function<std::string>("--sizes", set_sizes,
                                            "octets on the wire: a number, or such a file");
-    const std::map<std::string, LineEnds> line_ends = {
-        {"lf", LineEnds::lf}, {"crlf", LineEnds::crlf}, {"wire-ready", LineEnds::wire_ready}};
-    seed->add_option("--line-ends", options.line_ends,
-                     "lf (the default), crlf, or wire-ready: CRLF and no line begins with a dot")
-        ->transform(CLI::CheckedTransformer(line_ends))
-        ->type_name("KIND");
+    add_choice<LineEnds>(
+        *seed, "--line-ends", options.line_ends,
+        {{"lf", LineEnds::lf}, {"crlf", LineEnds::crlf}, {"wire-ready", LineEnds::wire_ready}},
+        "lf (the default), crlf, or wire-ready: CRLF and no line begins with a dot");
     seed->add_flag("--stored-size", options.has_stored_size, ",S= in the names");
     seed->add_flag("--wire-size", options.has_wire_size, ",W= in the names");
     seed->add_flag("--seen", options.is_seen, "in cur/, seen; otherwise in new/");
@@ -301,10 +362,7 @@ int run_command_line(int argc, char** argv) {
     app.require_subcommand(1);
     Options options;
     SeedOptions seed_options;
-    for (int i = 0; i < argc; ++i) {
-        if (i > 0) options.command_line += ' ';
-        options.command_line += argv[i];
-    }
+    options.command_line = told_command_line(argc, argv);
     int exit_code = exit_ok;
     try {
         add_run_command(app, options, exit_code);

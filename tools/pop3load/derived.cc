@@ -25,6 +25,12 @@ std::uint64_t wrong_answers(const Results& results) {
     return total;
 }
 
+std::string first_example(const Results& results) {
+    for (const std::string& example : results.fault_examples)
+        if (!example.empty()) return example;
+    return "";
+}
+
 bool has_no_result(const Results& results) {
     if (results.sessions_ended > 0) return false;
     const Profile* profile = find_profile(results.profile);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "results.h"
@@ -18,6 +19,9 @@ double fault_share(const Results& results);
 
 /// Faults that are wrong answers: one fails the run.
 std::uint64_t wrong_answers(const Results& results);
+
+/// The first fault in words, of the first kind there was; empty: none.
+std::string first_example(const Results& results);
 
 /// Whether no session ended well and that is a failure: there were faults, or nothing was even
 /// said. (Sessions of keep and noop may be longer than the run; those that hold are silent.)

@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/decimal.h"
 
@@ -37,6 +38,15 @@ std::expected<void, Finding> read_lines(std::string_view lines, std::vector<List
 }
 
 bool is_before(const Listed& first, const Listed& second) { return first.id_hash < second.id_hash; }
+
+/// What is known of content goes on to be known. Both by id_hash, `after` with all of `before`.
+void keep_contents(const std::vector<Listed>& before, std::vector<Listed>& after) {
+    auto place = after.begin();
+    for (const Listed& message : before) {
+        while (place->id_hash != message.id_hash) ++place;
+        place->content = message.content;
+    }
+}
 
 }  // namespace
 
@@ -95,8 +105,25 @@ std::optional<Finding> Ledger::check(std::span<Listed> listing) {
             Fault::message_lost,
             fmt::format("a message of {} octets is gone that nobody deleted", message.octets)};
     }
+    keep_contents(known_, sorted);
     known_ = std::move(sorted);
     return std::nullopt;
+}
+
+std::optional<Finding> Ledger::check_count(std::uint64_t count) {
+    const std::uint64_t count_before = std::exchange(count_min_, std::max(count, count_min_));
+    if (count >= count_before) return std::nullopt;
+    return Finding{Fault::message_lost,
+                   fmt::format("{} messages of {} are gone that nobody deleted",
+                               count_before - count, count_before)};
+}
+
+std::optional<Finding> Ledger::check_content(std::uint64_t id_hash, std::uint64_t content) {
+    const auto found = std::ranges::lower_bound(known_, Listed{.id_hash = id_hash}, is_before);
+    if (found == known_.end() || found->id_hash != id_hash) return std::nullopt;
+    if (found->content == 0) found->content = content;
+    if (found->content == content) return std::nullopt;
+    return Finding{Fault::wrong_content, "it is another message than before under its unique-id"};
 }
 
 void Ledger::removed(std::uint64_t id_hash) {
@@ -105,6 +132,7 @@ void Ledger::removed(std::uint64_t id_hash) {
 }
 
 void Ledger::forget(std::uint64_t id_hash) {
+    if (count_min_ > 0) --count_min_;
     const auto found = std::ranges::lower_bound(known_, Listed{.id_hash = id_hash}, is_before);
     if (found != known_.end() && found->id_hash == id_hash) known_.erase(found);
 }

@@ -1,6 +1,6 @@
 #pragma once
-/// What a user's maildrop must hold, remembered from one session to the next: the unique-ids that
-/// were seen, and those whose removal the server acknowledged.
+/// What a user's maildrop must hold, remembered from one session to the next: how many messages
+/// there were, their unique-ids and content, and those whose removal the server acknowledged.
 
 #include <cstdint>
 #include <expected>
@@ -25,7 +25,8 @@ struct Finding {
 struct Listed {
     std::uint64_t id_hash = 0;  ///< of the unique-id; 0: UIDL was not asked
     std::uint64_t octets = 0;
-    bool is_new = false;  ///< no session before has seen it; Ledger::check() says so
+    bool is_new = false;        ///< no session before has seen it; Ledger::check() says so
+    std::uint64_t content = 0;  ///< hash of what RETR sent; 0: not looked at. The Ledger's own.
 };
 
 class Ledger {
@@ -33,13 +34,19 @@ public:
     /// Compares a whole listing with what is known; then it is what is known. Mail may have come;
     /// none may have gone, changed or come back.
     std::optional<Finding> check(std::span<Listed> listing);
+    /// Compares the number of messages, which STAT or LIST said, with the one before: it falls by
+    /// removals only. All that is known of a maildrop where UIDL is not asked.
+    std::optional<Finding> check_count(std::uint64_t count);
+    /// Compares what RETR sent, by its hash, with what it sent before under the same unique-id.
+    std::optional<Finding> check_content(std::uint64_t id_hash, std::uint64_t content);
     /// The server acknowledged the removal.
     void removed(std::uint64_t id_hash);
     /// The session ended between QUIT and its answer: the message may be there or not.
     void forget(std::uint64_t id_hash);
 
 private:
-    std::vector<Listed> known_;  // by id_hash
+    std::vector<Listed> known_;    // by id_hash
+    std::uint64_t count_min_ = 0;  // messages that must be there
     std::unordered_set<std::uint64_t> removed_;
 };
 

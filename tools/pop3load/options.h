@@ -16,7 +16,7 @@ enum class LoginMethod : std::uint8_t { user_pass, apop, auth_plain };
 enum class Arrivals : std::uint8_t { poisson, fixed };
 
 struct Options {
-    std::string command_line;  ///< as typed, for the reports
+    std::string command_line;  ///< as typed but for the password, for the reports
 
     // Target.
     std::string host = "127.0.0.1";
@@ -42,13 +42,14 @@ struct Options {
     Duration think{};  ///< mean, before each command; exponential
     Duration timeout = std::chrono::seconds(30);
     bool pipelined = false;
-    bool deletes = false;               ///< drain: DELE what was fetched
+    double delete_share = 0;            ///< of the messages that drain and slow fetch: DELE
     std::uint32_t pipeline_depth = 64;  ///< commands sent ahead at most
     std::uint32_t top_lines = 0;
     double wrong_password_share = 0;           ///< login-storm
     std::uint32_t in_flight_max = 10000;       ///< sessions at once, open model
     std::uint64_t commands_per_session = 100;  ///< noop, keep: before QUIT
-    double verify_share = 0.01;                ///< of the bodies that are hashed
+    double verify_share = 0.01;                ///< of the messages that are hashed
+    bool verify_strictly = false;              ///< a message without the seeder's mark is wrong
     std::uint64_t seed = 1;
     std::uint32_t threads = 0;  ///< 0: one a core
 

@@ -64,6 +64,23 @@ void Recorder::message(Instant now) {
     if (window_.contains(now)) ++results_.messages;
 }
 
+void Recorder::body_looked_at(bool is_marked, Instant now) {
+    if (!window_.contains(now)) return;
+    ++(is_marked ? results_.bodies_verified : results_.bodies_unmarked);
+}
+
+void Recorder::waited(Wait wait, Instant due) {
+    if (!window_.contains(due)) return;
+    if (wait == Wait::user) ++results_.waited_for_user;
+    if (wait == Wait::connection) ++results_.waited_for_connection;
+}
+
+void Recorder::own_fault(const std::string& cause) {
+    if (results_.has_own_fault) return;
+    results_.has_own_fault = results_.fell_behind = true;
+    results_.fell_behind_cause = cause;
+}
+
 void Recorder::received(std::size_t octets, Instant now) {
     if (!window_.contains(now)) return;
     results_.octets += octets;

@@ -38,7 +38,13 @@ public:
     void fault(Fault fault, const std::string& example, Instant now);
     void command(Instant now);
     void message(Instant now);
-    void body_verified() { ++results_.bodies_verified; }
+    void body_looked_at(bool is_marked, Instant now);
+    /// A session that was due then began late: every user was busy, or every connection in use.
+    enum class Wait : std::uint8_t { none, user, connection };
+    void waited(Wait wait, Instant due);
+    /// The generator cannot go on, and why: no fault of the server. The first counts.
+    void own_fault(const std::string& cause);
+    bool has_own_fault() const { return results_.has_own_fault; }
     void received(std::size_t octets, Instant now);
 
     struct Published {

@@ -60,6 +60,7 @@ void write_measured(JsonWriter& json, const Results& results) {
     json.key("messages").integer(results.messages);
     json.key("octets").integer(results.octets);
     json.key("bodies_verified").integer(results.bodies_verified);
+    json.key("bodies_unmarked").integer(results.bodies_unmarked);
     json.close_object();
 }
 
@@ -118,7 +119,10 @@ void write_generator(JsonWriter& json, const Results& results) {
     json.key("send_lag").open_object();
     write_distribution(json, results.send_lag);
     json.close_object();
+    json.key("waited_for_user").integer(results.waited_for_user);
+    json.key("waited_for_connection").integer(results.waited_for_connection);
     json.key("fell_behind").boolean(results.fell_behind);
+    json.key("own_fault").boolean(results.has_own_fault);
     json.key("fell_behind_cause").string(results.fell_behind_cause);
     json.close_object();
 }

@@ -26,6 +26,10 @@ std::string head(const Results& results) {
                         octets_text(static_cast<double>(results.octets)));
     if (results.bodies_verified > 0)
         text += fmt::format(", {} bodies verified", count_text(results.bodies_verified));
+    if (results.bodies_unmarked > 0)
+        text += fmt::format("{} {} without a mark of pop3load seed",
+                            results.bodies_verified > 0 ? "," : ";",
+                            count_text(results.bodies_unmarked));
     return text + "\n";
 }
 
@@ -73,6 +77,19 @@ std::string fault_lines(const Results& results) {
     return text;
 }
 
+/// Latency that was made by too few users or connections, not by the server alone.
+std::string waited_lines(const Results& results) {
+    std::string text;
+    if (results.waited_for_user > 0)
+        text += fmt::format(
+            "  {} sessions began late because every user had one already: --user-count\n",
+            count_text(results.waited_for_user));
+    if (results.waited_for_connection > 0)
+        text += fmt::format("  {} sessions began late because --in-flight others were under way\n",
+                            count_text(results.waited_for_connection));
+    return text;
+}
+
 std::string generator_lines(const Results& results) {
     const restante::Histogram& lag = results.send_lag;
     const auto at = [&lag](double percentile) {
@@ -85,7 +102,7 @@ std::string generator_lines(const Results& results) {
     if (lag.count() > 0)
         text += fmt::format(";\n  send lag p50 {}, p99 {}, p99.9 {}, max {}", at(50), at(99),
                             at(99.9), at(100));
-    return text + "\n";
+    return text + "\n" + waited_lines(results);
 }
 
 std::string server_lines(const Results& results) {
@@ -122,7 +139,10 @@ std::string verdict(const Results& results) {
         text += fmt::format("\nThe server answered wrongly in {} session{}: the run fails.\n",
                             count_text(wrong), wrong == 1 ? "" : "s");
     if (has_no_result(results)) text += "\nNo session ended well: there is no result.\n";
-    if (results.fell_behind)
+    if (results.has_own_fault)
+        text += fmt::format("\nThe generator could not go on: {}.\nThis is no result.\n",
+                            printable(results.fell_behind_cause));
+    if (results.fell_behind && !results.has_own_fault)
         text += fmt::format(
             "\nThe generator fell behind: {}\nIt, not the server, was the limit, so this is no "
             "result. Lower --rate, raise\n--threads, or run pop3load on another machine.\n",

@@ -64,9 +64,13 @@ struct Results {
     std::uint64_t sessions_begun = 0;
     std::uint64_t sessions_ended = 0;  ///< well
     std::uint64_t commands = 0;
-    std::uint64_t messages = 0;  ///< fetched whole
-    std::uint64_t octets = 0;    ///< received
-    std::uint64_t bodies_verified = 0;
+    std::uint64_t messages = 0;         ///< fetched whole
+    std::uint64_t octets = 0;           ///< received
+    std::uint64_t bodies_verified = 0;  ///< compared with their mark
+    std::uint64_t bodies_unmarked = 0;  ///< looked at, and no mark was in them
+    // Sessions that began late because all users, or all --in-flight, were busy.
+    std::uint64_t waited_for_user = 0;
+    std::uint64_t waited_for_connection = 0;
     FaultCounts fault_counts{};
     /// The first fault of each kind in the words of the check that found it; empty: none.
     std::array<std::string, faults> fault_examples{};
@@ -77,7 +81,8 @@ struct Results {
 
     // The generator and the server.
     double generator_cpu_seconds = 0;
-    bool fell_behind = false;  ///< the generator, not the server, was the limit: no result
+    bool fell_behind = false;    ///< the generator, not the server, was the limit: no result
+    bool has_own_fault = false;  ///< it fell behind because it could not go on at all
     std::string fell_behind_cause;
     std::optional<ServerUsage> server;
 

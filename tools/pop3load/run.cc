@@ -21,6 +21,9 @@ constexpr std::uint64_t lag_max_nanoseconds = 10'000'000;
 /// After the end of a second the threads publish it.
 constexpr std::chrono::milliseconds publishing_time{20};
 
+/// How often it is asked whether the last sessions have ended.
+constexpr std::chrono::milliseconds ending_pause{10};
+
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 void add(Interval& sum, const Interval& more) {
@@ -40,6 +43,13 @@ void merge(Results& sum, const Results& more) {
     sum.messages += more.messages;
     sum.octets += more.octets;
     sum.bodies_verified += more.bodies_verified;
+    sum.bodies_unmarked += more.bodies_unmarked;
+    sum.waited_for_user += more.waited_for_user;
+    sum.waited_for_connection += more.waited_for_connection;
+    if (more.has_own_fault && !sum.has_own_fault) {
+        sum.has_own_fault = sum.fell_behind = true;
+        sum.fell_behind_cause = more.fell_behind_cause;
+    }
     for (std::size_t i = 0; i < faults; ++i) {
         sum.fault_counts[i] += more.fault_counts[i];
         if (sum.fault_examples[i].empty()) sum.fault_examples[i] = more.fault_examples[i];
@@ -56,11 +66,17 @@ class Run {
 public:
     Run(const Setting& setting, const Load& load);
     void start();
-    /// To the end of the window; false: interrupted.
+    /// To the end of the window, or until a thread cannot go on; false: interrupted.
     bool watch(UsageMeter* meter, Terminal* terminal);
-    Results finish(bool was_interrupted);
+    /// Waits for the last sessions unless it is or becomes interrupted.
+    Results finish(bool& was_interrupted);
 
 private:
+    void stop();
+    bool has_own_fault() const;
+    void wait_for_threads(bool& was_interrupted);
+    void describe(Results& results) const;
+    void show(Terminal& terminal, Instant next);
     void collect();
     void share_out_usage();
     void measure(UsageMeter& meter);
@@ -84,13 +100,15 @@ Run::Run(const Setting& setting, const Load& load)
     const std::uint32_t cores = std::max(std::thread::hardware_concurrency(), 1U);
     std::uint32_t threads = options_.threads == 0 ? cores : options_.threads;
     if (load.connections > 0) threads = std::min(threads, load.connections);
-    threads = static_cast<std::uint32_t>(std::min<std::size_t>(threads, setting.users.count()));
+    // Each has a user, of the larger pool.
+    const PoolCounts users = pool_counts(setting.users.count(), setting.profile.is_specmail);
+    threads =
+        static_cast<std::uint32_t>(std::min<std::size_t>(threads, std::max(users[0], users[1])));
     window_ = {start_ + options_.warm_up, start_ + options_.warm_up + options_.duration};
     for (std::uint32_t i = 0; i < threads; ++i) {
-        const Share share{.index = i,
-                          .threads = threads,
-                          .rate = load.rate / threads,
-                          .connections = (load.connections + i) / threads,
+        const Share share{.part = {.index = i, .threads = threads},
+                          .rate = load.rate,
+                          .connections = (load.connections + threads - 1 - i) / threads,
                           .start = start_,
                           .window = window_};
         workers_.push_back(std::make_unique<Worker>(setting, share));
@@ -155,23 +173,44 @@ bool Run::watch(UsageMeter* meter, Terminal* terminal) {
         if (HeldSignals::wait(std::max(wait, Duration(0)))) return false;
         if (meter != nullptr && next >= window_.begin) measure(*meter);
         collect();
-        if (terminal == nullptr) continue;
-        Moment moment;
-        if (!intervals_.empty()) moment.interval = intervals_.back();
-        moment.elapsed_seconds = seconds(clock_now() - start_);
-        moment.total_seconds = seconds(window_.end - start_);
-        moment.warming_up = next <= window_.begin;
-        moment.fault_counts = fault_counts_;
-        terminal->show(moment);
+        if (terminal != nullptr) show(*terminal, next);
+        if (has_own_fault()) return true;
     }
     return true;
 }
 
-Results Run::finish(bool was_interrupted) {
-    if (was_interrupted)
-        for (const std::unique_ptr<Worker>& worker : workers_) worker->stop();
-    const Instant ended = std::min(clock_now(), window_.end);
+void Run::show(Terminal& terminal, Instant next) {
+    Moment moment;
+    if (!intervals_.empty()) moment.interval = intervals_.back();
+    moment.elapsed_seconds = seconds(clock_now() - start_);
+    moment.total_seconds = seconds(window_.end - start_);
+    moment.warming_up = next <= window_.begin;
+    moment.fault_counts = fault_counts_;
+    terminal.show(moment);
+}
+
+void Run::stop() {
+    for (const std::unique_ptr<Worker>& worker : workers_) worker->stop();
+}
+
+bool Run::has_own_fault() const {
+    return std::ranges::any_of(workers_, [](const auto& each) { return each->has_own_fault(); });
+}
+
+void Run::wait_for_threads(bool& was_interrupted) {
+    const auto has_ended = [](const auto& each) { return each->has_ended(); };
+    if (was_interrupted || has_own_fault()) stop();
+    while (!std::ranges::all_of(workers_, has_ended)) {
+        if (!HeldSignals::wait(ending_pause)) continue;
+        was_interrupted = true;
+        stop();
+    }
     for (std::thread& thread : threads_) thread.join();
+}
+
+Results Run::finish(bool& was_interrupted) {
+    const Instant ended = std::min(clock_now(), window_.end);
+    wait_for_threads(was_interrupted);
     collect();
     share_out_usage();
     Results results;
@@ -179,6 +218,16 @@ Results Run::finish(bool was_interrupted) {
         merge(results, worker->recorder().results());
         results.generator_cpu_seconds += seconds(worker->cpu_time());
     }
+    results.seconds = std::max(seconds(ended - window_.begin), 0.0);
+    results.intervals = std::move(intervals_);
+    results.server = usage_;
+    describe(results);
+    judge(results);
+    return results;
+}
+
+/// What was asked, and when.
+void Run::describe(Results& results) const {
     results.command_line = options_.command_line;
     results.target = fmt::format("{}:{}", options_.host, options_.port);
     results.profile = options_.profile;
@@ -190,16 +239,11 @@ Results Run::finish(bool was_interrupted) {
     results.started_unix_seconds =
         std::time(nullptr) -
         std::chrono::duration_cast<std::chrono::seconds>(clock_now() - window_.begin).count();
-    results.seconds = std::max(seconds(ended - window_.begin), 0.0);
-    results.intervals = std::move(intervals_);
-    results.server = usage_;
-    judge(results);
-    return results;
 }
 
 /// Whether the generator itself was the limit.
 void Run::judge(Results& results) const {
-    if (results.model == Model::closed) return;
+    if (results.model == Model::closed || results.has_own_fault) return;
     const std::uint64_t lag = results.send_lag.value_at(95);
     if (lag <= lag_max_nanoseconds) return;
     results.fell_behind = true;

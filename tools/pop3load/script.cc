@@ -10,7 +10,7 @@ std::span<const Profile> profiles() {
         {"poll", "STAT: nothing new", {log_in, stat, quit}},
         {"sync", "CAPA, STAT, LIST, UIDL", {capa, log_in, stat, list, uidl, quit}},
         {"drain",
-         "LIST, UIDL, RETR of every message (--delete: and DELE)",
+         "LIST, UIDL, RETR of every message (--delete, --delete-share: and DELE)",
          {log_in, stat, list, uidl, fetch_all, quit}},
         {"top", "TOP n --top-lines of every message", {log_in, stat, list, top_all, quit}},
         {"keep", "RETR round and round in one session", {log_in, list, fetch_cycle, quit}},
@@ -80,6 +80,7 @@ void Script::leave() {
     const auto& phases = profile_->phases;
     phase_ = static_cast<std::size_t>(std::ranges::find(phases, Phase::quit) - phases.begin());
     step_ = 0;
+    deletes_next_ = false;
 }
 
 Script::Next Script::log_in(Command& command) {
@@ -97,19 +98,20 @@ Script::Next Script::log_in(Command& command) {
 
 Script::Next Script::one_a_message(Phase phase, const Knowledge& knowledge, Command& command) {
     if (step_ == 0 && !knowledge.is_settled) return Next::wait;
-    const std::uint64_t step = step_++;
-    if (phase == Phase::fetch_new) {
-        if (step >= knowledge.new_messages.size()) return Next::done;
-        command = {Verb::retr, knowledge.new_messages[step]};
+    if (deletes_next_) {
+        deletes_next_ = false;
+        command = {Verb::dele, static_cast<std::uint32_t>(step_)};
         return Next::command;
     }
-    const bool alternates = phase == Phase::fetch_all && deletes_;
-    const std::uint64_t message = alternates ? step / 2 : step;
-    if (message >= knowledge.messages.value_or(0)) return Next::done;
-    const Verb verb = phase == Phase::top_all       ? Verb::top
-                      : alternates && step % 2 == 1 ? Verb::dele
-                                                    : Verb::retr;
-    command = {verb, static_cast<std::uint32_t>(message + 1)};
+    if (phase == Phase::fetch_new) {
+        if (step_ >= knowledge.new_messages.size()) return Next::done;
+        command = {Verb::retr, knowledge.new_messages[step_++]};
+        return Next::command;
+    }
+    if (step_ >= knowledge.messages.value_or(0)) return Next::done;
+    const Verb verb = phase == Phase::top_all ? Verb::top : Verb::retr;
+    command = {verb, static_cast<std::uint32_t>(++step_)};
+    deletes_next_ = phase == Phase::fetch_all && random_.unit() < delete_share_;
     return Next::command;
 }
 

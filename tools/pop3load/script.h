@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "options.h"
+#include "random.h"
 
 namespace pop3load {
 
@@ -40,7 +41,7 @@ enum class Phase : std::uint8_t {
     stat,
     list,
     uidl,
-    fetch_all,    ///< RETR each; with `deletes`, DELE after each
+    fetch_all,    ///< RETR each; DELE after some of them
     fetch_new,    ///< RETR what no session before has seen, or the last one
     fetch_cycle,  ///< RETR round and round
     top_all,
@@ -78,10 +79,12 @@ class Script {
 public:
     enum class Next : std::uint8_t { command, wait, hold, done };
 
-    Script(const Profile& profile, const Options& options)
+    /// `random` chooses what is deleted.
+    Script(const Profile& profile, const Options& options, const Random& random)
         : profile_(&profile),
           options_(&options),
-          deletes_(options.deletes || profile.is_specmail) {}
+          random_(random),
+          delete_share_(profile.is_specmail ? 1 : options.delete_share) {}
     /// The next command into `command`. `wait`: not before the answers are in. `hold`: none until
     /// leave(). `done`: nothing after QUIT.
     Next next(const Knowledge& knowledge, Command& command);
@@ -97,7 +100,9 @@ private:
 
     const Profile* profile_;
     const Options* options_;
-    bool deletes_;
+    Random random_;
+    double delete_share_;
+    bool deletes_next_ = false;  // what was fetched just now
     std::size_t phase_ = 0;
     std::uint64_t step_ = 0;  // in the phase
 };

@@ -186,7 +186,7 @@ public:
         const auto folder = open_folder(folder_path);
         if (!folder) return std::unexpected(folder.error());
         MaildropPlan plan(job_.options, number);
-        const Target target{folder->get(), folder_path};
+        const Target target{folder->get(), folder_path, job_.users.name(number)};
         return pool_ != nullptr ? link_messages(plan, target, stopped)
                                 : write_messages(plan, target, stopped);
     }
@@ -195,6 +195,7 @@ private:
     struct Target {
         int folder;
         const std::string& path;
+        std::string_view user;
     };
 
     Done write_messages(MaildropPlan& plan, const Target& target,
@@ -203,7 +204,7 @@ private:
         for (std::uint64_t i = 0; i < plan.count() && !stopped; ++i) {
             const PlannedMessage message = plan.next();
             const std::string text =
-                seed_message(message.identity, message.octets, job_.options.line_ends);
+                seed_message(message.identity, message.octets, job_.options.line_ends, target.user);
             const char* own_name = name.make(job_.options, i, {message.octets, text.size()});
             const Done done =
                 write_new_file({target.folder, target.path, own_name, text}, job_.owner);

@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 #include "base/assert.h"
 #include "random.h"
@@ -15,7 +16,8 @@ namespace pop3load {
 namespace {
 
 constexpr std::string_view octets_keyword = "octets=";
-constexpr std::string_view hash_keyword = " hash=";
+constexpr std::string_view sum_keyword = " sum=";
+constexpr std::string_view user_keyword = " user=";
 constexpr std::size_t octets_digits = 12;
 constexpr std::size_t hash_digits = 16;
 /// Messages from this many octets on carry a file in base64 after their text.
@@ -167,16 +169,19 @@ std::string date_of(std::uint64_t dice) {
                        (dice >> 8) % 24, (dice >> 16) % 60, (dice >> 24) % 60);
 }
 
-/// All but the blank line; the hash is zeros until it is known. At most 250 octets for a message
+/// All but the blank line; the sum is zeros until it is known. At most 274 octets for a message
 /// without room for those of MIME.
-std::string headers_of(std::uint64_t identity, std::uint64_t octets, Random& random) {
+std::string headers_of(std::uint64_t identity, std::uint64_t octets, std::string_view user,
+                       Random& random) {
     const std::string_view from = first_names[random.below(first_names.size())];
     const std::string_view to = first_names[random.below(first_names.size())];
+    const std::string whose =
+        user.empty() ? "" : fmt::format("{}{:0{}x}", user_keyword, user_hash(user), hash_digits);
     std::string text = fmt::format(
-        "From: {0} <{0}@example.org>\r\n{1}octets={2:0{3}} hash={4:0{5}x}\r\n"
+        "From: {0} <{0}@example.org>\r\n{1}octets={2:0{3}} sum={4:0{5}x}{9}\r\n"
         "To: {6}@example.net\r\nDate: {7}\r\nMessage-ID: <{8:016x}@example.org>\r\n",
         from, self_description_keyword, octets, octets_digits, 0, hash_digits, to,
-        date_of(random.next()), identity);
+        date_of(random.next()), identity, whose);
     if (octets < mime_octets_min) return text;
     text += fmt::format("Subject: {}\r\nMIME-Version: 1.0\r\n",
                         subjects[random.below(subjects.size())]);
@@ -187,9 +192,13 @@ std::string headers_of(std::uint64_t identity, std::uint64_t octets, Random& ran
                               Envelope(identity).boundary);
 }
 
-void write_hash(std::string& text, std::uint64_t hash) {
-    const std::size_t at = text.find(hash_keyword) + hash_keyword.size();
-    fmt::format_to_n(text.begin() + static_cast<std::ptrdiff_t>(at), hash_digits, "{:0{}x}", hash,
+void write_sum(std::string& text) {
+    const std::string_view whole(text);
+    const std::size_t mark_at = whole.find(self_description_keyword);
+    const std::uint64_t sum =
+        sum_around(whole.substr(0, mark_at), whole.substr(whole.find(line_end, mark_at)));
+    const std::size_t at = whole.find(sum_keyword, mark_at) + sum_keyword.size();
+    fmt::format_to_n(text.begin() + static_cast<std::ptrdiff_t>(at), hash_digits, "{:0{}x}", sum,
                      hash_digits);
 }
 
@@ -221,12 +230,20 @@ std::optional<std::uint64_t> take_number(std::string_view& text, std::size_t dig
 
 }  // namespace
 
-std::string seed_message(std::uint64_t identity, std::uint64_t octets, LineEnds line_ends) {
+std::uint64_t sum_around(std::string_view before, std::string_view after) {
+    const std::uint64_t first = XXH3_64bits(before.data(), before.size());
+    return XXH3_64bits_withSeed(after.data(), after.size(), first);
+}
+
+std::uint64_t user_hash(std::string_view user) { return XXH3_64bits(user.data(), user.size()); }
+
+std::string seed_message(std::uint64_t identity, std::uint64_t octets, LineEnds line_ends,
+                         std::string_view user) {
     ASSERT(octets <= seed_octets_max);
     octets = std::max(octets, seed_octets_min);
     const bool with_dots = line_ends != LineEnds::wire_ready;
     Random random(identity);
-    std::string text = headers_of(identity, octets, random);
+    std::string text = headers_of(identity, octets, user, random);
     text.reserve(octets);
     text += line_end;
     const std::size_t body_at = text.size();
@@ -237,7 +254,7 @@ std::string seed_message(std::uint64_t identity, std::uint64_t octets, LineEnds 
         append_parts(text, random, octets - body_at, identity, with_dots);
     }
     ASSERT(text.size() == octets);
-    write_hash(text, XXH3_64bits(text.data() + body_at, text.size() - body_at));
+    write_sum(text);
     if (line_ends == LineEnds::lf) remove_carriage_returns(text);
     return text;
 }
@@ -248,11 +265,35 @@ std::optional<SelfDescription> parse_self_description(std::string_view line) {
     if (!line.starts_with(octets_keyword)) return std::nullopt;
     line.remove_prefix(octets_keyword.size());
     const std::optional<std::uint64_t> octets = take_number(line, octets_digits, 10);
-    if (!octets || !line.starts_with(hash_keyword)) return std::nullopt;
-    line.remove_prefix(hash_keyword.size());
-    const std::optional<std::uint64_t> hash = take_number(line, hash_digits, 16);
-    if (!hash || !line.empty()) return std::nullopt;
-    return SelfDescription{*octets, *hash};
+    if (!octets || !line.starts_with(sum_keyword)) return std::nullopt;
+    line.remove_prefix(sum_keyword.size());
+    const std::optional<std::uint64_t> sum = take_number(line, hash_digits, 16);
+    if (!sum) return std::nullopt;
+    if (line.empty()) return SelfDescription{*octets, *sum, std::nullopt};
+    if (!line.starts_with(user_keyword)) return std::nullopt;
+    line.remove_prefix(user_keyword.size());
+    const std::optional<std::uint64_t> user = take_number(line, hash_digits, 16);
+    if (!user || !line.empty()) return std::nullopt;
+    return SelfDescription{*octets, *sum, user};
+}
+
+MarkVerdict judge_by_mark(std::string_view message, std::string_view user) {
+    const std::string_view head = message.substr(0, message.find("\r\n\r\n"));
+    for (std::size_t at = 0; at < head.size();) {
+        const std::size_t end = std::min(head.find(line_end, at), head.size());
+        const auto said = parse_self_description(head.substr(at, end - at));
+        const std::size_t line_at = std::exchange(at, end + line_end.size());
+        if (!said) continue;
+        const bool is_own = !said->user || *said->user == user_hash(user) ||
+                            *said->user == user_hash(user.substr(0, user.find('@')));
+        if (!is_own) return {true, "it is another user's"};
+        if (said->octets != message.size())
+            return {true, fmt::format("it was seeded with {} octets", said->octets)};
+        if (said->sum != sum_around(message.substr(0, line_at), message.substr(end)))
+            return {true, "its headers or its body are not those that were seeded"};
+        return {true, ""};
+    }
+    return {false, ""};
 }
 
 }  // namespace pop3load

@@ -40,14 +40,15 @@ bool begins_login(Verb verb) {
 Session::Want Session::begin(const Start& start, Instant now) {
     const Options& options = service_.options;
     start_ = start;
-    script_ = Script(service_.profile, options);
+    random_ = Random(start.dice);
+    script_ = Script(service_.profile, options, Random(random_.next()));
     stage_ = Stage::connecting;
     begun_ = step_begun_ = heard_ = now;
     due_ = start.intended;
     is_tls_wanted_ = options.tls != TlsMode::none;
     is_holding_ = has_thought_ = quit_sent_ = false;
     is_password_wrong_ =
-        options.wrong_password_share > 0 && service_.random.unit() < options.wrong_password_share;
+        options.wrong_password_share > 0 && random_.unit() < options.wrong_password_share;
     expected_.clear();
     stat_.reset();
     messages_.clear();
@@ -59,11 +60,23 @@ Session::Want Session::begin(const Start& start, Instant now) {
     const int failed = connection_.connect(service_.target, source);
     if (failed == EINPROGRESS) return Want::writable;
     if (failed == 0) return connected(clock_now());
-    const bool no_port = failed == EADDRNOTAVAIL;
-    return fail(Fault::connect_failed,
-                std::string(::strerrordesc_np(failed)) +
-                    (no_port ? "; no port left: more --source addresses" : ""),
-                now);
+    return fail_to_connect(failed, now);
+}
+
+/// What the generator itself lacks is no fault of the server: the run ends with it.
+Session::Want Session::fail_to_connect(int error, Instant now) {
+    const std::string what = ::strerrordesc_np(error);
+    if (error != EMFILE && error != ENFILE && error != ENOBUFS && error != ENOMEM &&
+        error != EADDRNOTAVAIL)
+        return fail(Fault::connect_failed, what, now);
+    std::string cure = "the system has no more memory for sockets";
+    if (error == EMFILE) cure = "raise ulimit -n, or ask for fewer connections";
+    if (error == ENFILE) cure = "raise fs.file-max, or ask for fewer connections";
+    if (error == EADDRNOTAVAIL) cure = "no port is left: give more --source addresses";
+    service_.recorder.own_fault("no connection can be opened: " + what + "; " + cure);
+    connection_.close();
+    stage_ = Stage::ended;
+    return Want::ended;
 }
 
 Session::Want Session::connected(Instant now) {
@@ -79,8 +92,7 @@ Session::Want Session::connected(Instant now) {
 }
 
 void Session::begin_tls() {
-    connection_.begin_tls(service_.tls,
-                          service_.random.unit() < service_.options.tls_resumed_share);
+    connection_.begin_tls(service_.tls, random_.unit() < service_.options.tls_resumed_share);
     stage_ = Stage::handshake;
 }
 
@@ -103,7 +115,7 @@ Session::Want Session::on_ready(Instant now) {
     switch (stage_) {
         case Stage::connecting:
             if (const int failed = connection_.connect_result(); failed != 0)
-                return fail(Fault::connect_failed, ::strerrordesc_np(failed), now);
+                return fail_to_connect(failed, now);
             return connected(now);
         case Stage::handshake: return go_on_with_handshake(now);
         case Stage::talking: return talk(now);
@@ -146,7 +158,8 @@ Session::Want Session::talk(Instant now) {
         service_.recorder.received(*got, now);
         if (!take(std::string_view(room.data(), *got), now)) return Want::ended;
         if (stage_ == Stage::handshake) return go_on_with_handshake(now);
-    } while (connection_.has_pending());
+        // Of a record of TLS that was read whole, a slow reader takes its part all the same.
+    } while (!is_slow && connection_.has_pending());
     if (is_slow && !expected_.empty()) {
         due_ = now + slow_read_pause;
         return Want::pause;
@@ -173,8 +186,7 @@ Session::Want Session::send_more(Instant now) {
     if (is_tls_wanted_ || expected_.size() > depth() / 2) return flush(now);
     if (options.think.count() > 0 && expected_.empty() && !has_thought_ && !is_holding_) {
         const double mean = static_cast<double>(options.think.count());
-        due_ =
-            now + restante::Duration(static_cast<std::int64_t>(service_.random.exponential(mean)));
+        due_ = now + restante::Duration(static_cast<std::int64_t>(random_.exponential(mean)));
         return Want::time;
     }
     has_thought_ = false;
@@ -230,10 +242,21 @@ Session::Want Session::stop(Connection::Wait wait, Instant now) {
 
 Session::Want Session::fail(Fault fault, const std::string& what, Instant now) {
     service_.recorder.fault(fault, what, now);
-    if (quit_sent_) settle_removals(false);
+    forget_unanswered_removals();
     connection_.close();
     stage_ = Stage::ended;
     return Want::ended;
+}
+
+/// After QUIT without its answer nobody knows whether the marked messages are there.
+void Session::forget_unanswered_removals() {
+    if (!quit_sent_) return;
+    for (const Expected& expected : expected_) {
+        const Command& command = expected.command;
+        if (command.verb == Verb::dele && command.message <= messages_.size())
+            removals_.push_back(messages_[command.message - 1].id_hash);
+    }
+    settle_removals(false);
 }
 
 Session::Want Session::end(Instant now) {

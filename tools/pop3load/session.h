@@ -28,7 +28,6 @@ struct SessionService {
     const Address& target;
     const std::vector<Address>& sources;
     Recorder recorder;
-    Random random;
     TlsClient tls;
     std::unordered_map<std::uint32_t, Ledger> ledgers;  ///< by user
     std::vector<char> buffer;                           ///< what is received goes through it
@@ -41,6 +40,7 @@ public:
         std::uint32_t user;
         Instant intended;
         bool is_stat_only = false;  ///< specmail2001: the pool whose mailboxes are empty
+        std::uint64_t dice = 0;     ///< what the session draws follows from it
     };
     /// What the session waits for.
     enum class Want : std::uint8_t {
@@ -67,7 +67,6 @@ public:
     int socket() const { return connection_.socket(); }
     Instant due() const { return due_; }
     bool is_holding() const { return is_holding_; }
-    std::uint32_t user() const { return start_.user; }
 
 private:
     enum class Stage : std::uint8_t { connecting, handshake, talking, ended };
@@ -89,7 +88,9 @@ private:
     void queue(const Command& command, Instant now);
     void expect(const Expected& expected);
     Want stop(Connection::Wait wait, Instant now);
+    Want fail_to_connect(int error, Instant now);
     Want fail(Fault fault, const std::string& what, Instant now);
+    void forget_unanswered_removals();
     Want end(Instant now);
     Knowledge knowledge() const;
     std::size_t depth() const;
@@ -98,11 +99,13 @@ private:
     /// Takes what arrived; false: the session ended with it.
     bool take(std::string_view arrived, Instant now);
     bool answered(Instant now);
-    std::optional<Finding> check(const Expected& expected);
+    std::optional<Finding> check(const Expected& expected, Instant now);
     std::optional<Finding> check_login(const Expected& expected);
+    std::optional<Finding> check_stat();
     std::optional<Finding> check_listing(Verb verb);
-    std::optional<Finding> check_message(const Command& command);
-    std::optional<Finding> verify_body(std::string_view message);
+    std::optional<Finding> check_message(const Command& command, Instant now);
+    std::optional<Finding> verify(std::string_view message, std::uint64_t id_hash, Instant now);
+    std::string where(const Expected& expected) const;
     void note_new_messages();
     void settle_removals(bool is_acknowledged);
     void begin_answer();
@@ -112,7 +115,8 @@ private:
     AnswerReader reader_;
     Start start_{};
     Stage stage_ = Stage::ended;
-    Script script_{service_.profile, service_.options};
+    Random random_{0};
+    Script script_{service_.profile, service_.options, random_};
     Instant begun_{};
     Instant step_begun_{};  // of connect and tls
     Instant due_{};         // when the next command is meant to be sent

@@ -2,6 +2,8 @@
 #include <openssl/evp.h>
 #include <xxhash.h>
 
+#include <utility>
+
 #include "base/base64.h"
 #include "seed_text.h"
 #include "session.h"
@@ -70,8 +72,7 @@ void Session::begin_answer() {
     const Command& command = expected_.front().command;
     const bool is_greeting = expected_.front().step == Step::greeting;
     const bool is_listing = command.verb == Verb::list || command.verb == Verb::uidl;
-    is_verified_ =
-        command.verb == Verb::retr && service_.random.unit() < service_.options.verify_share;
+    is_verified_ = command.verb == Verb::retr && random_.unit() < service_.options.verify_share;
     has_first_octet_ = false;
     reader_.begin(
         !is_greeting && has_lines(command) ? AnswerReader::Shape::multi_line
@@ -82,7 +83,9 @@ void Session::begin_answer() {
 bool Session::take(std::string_view arrived, Instant now) {
     while (!arrived.empty()) {
         if (expected_.empty()) {
-            fail(Fault::malformed_answer, "an answer to no command", now);
+            fail(Fault::malformed_answer,
+                 fmt::format("an answer to no command (user {})", service_.users.name(start_.user)),
+                 now);
             return false;
         }
         const AnswerReader::State state = reader_.feed(arrived);
@@ -93,7 +96,8 @@ bool Session::take(std::string_view arrived, Instant now) {
             service_.recorder.step(Step::retr_first, expected.intended, expected.begun, now);
         }
         if (state == AnswerReader::State::malformed) {
-            fail(Fault::malformed_answer, reader_.complaint(), now);
+            fail(Fault::malformed_answer,
+                 fmt::format("{} {}", reader_.complaint(), where(expected)), now);
             return false;
         }
         if (state == AnswerReader::State::complete && !answered(now)) return false;
@@ -105,9 +109,9 @@ bool Session::take(std::string_view arrived, Instant now) {
 /// The answer that was due is whole. False: the session ended with it.
 bool Session::answered(Instant now) {
     const Expected expected = expected_.front();
-    const std::optional<Finding> finding = check(expected);
+    const std::optional<Finding> finding = check(expected, now);
     if (finding) {
-        fail(finding->fault, finding->what, now);
+        fail(finding->fault, fmt::format("{} {}", finding->what, where(expected)), now);
         return false;
     }
     const bool is_first_of_two = expected.command.verb == Verb::user;
@@ -130,8 +134,17 @@ bool Session::answered(Instant now) {
     return true;
 }
 
+/// "(RETR 3 of user7)", for who reads of a fault.
+std::string Session::where(const Expected& expected) const {
+    if (expected.step == Step::greeting) return "(greeting)";
+    std::string command = wire_command(expected.command, "", "", "", service_.options.top_lines);
+    const bool is_login = expected.step == Step::auth;
+    command.resize(is_login ? command.find(' ') : command.find('\r'));
+    return fmt::format("({} of {})", command, service_.users.name(start_.user));
+}
+
 /// What is wrong with the answer, if anything is.
-std::optional<Finding> Session::check(const Expected& expected) {
+std::optional<Finding> Session::check(const Expected& expected, Instant now) {
     const std::string_view status = reader_.status();
     if (expected.step == Step::greeting) {
         timestamp_ = apop_timestamp(status);
@@ -142,21 +155,17 @@ std::optional<Finding> Session::check(const Expected& expected) {
     if (expected.step == Step::auth) return check_login(expected);
     if (verb == Verb::quit) {
         settle_removals(reader_.is_ok());
-        if (reader_.is_ok() || removals_.empty()) return std::nullopt;
+        removals_.clear();
     }
     if (verb == Verb::capa) return std::nullopt;  // an extension: -ERR is an answer
     if (!reader_.is_ok())
         return Finding{Fault::command_refused,
                        fmt::format("{}: {}", name_of(expected.step), status)};
     switch (verb) {
-        case Verb::stat:
-            stat_ = read_stat(status);
-            if (!stat_) return Finding{Fault::malformed_answer, "STAT: " + std::string(status)};
-            if (start_.is_stat_only) script_.leave();
-            return std::nullopt;
+        case Verb::stat: return check_stat();
         case Verb::list:
         case Verb::uidl: return check_listing(verb);
-        case Verb::retr: return check_message(expected.command);
+        case Verb::retr: return check_message(expected.command, now);
         case Verb::dele:
             if (expected.command.message <= messages_.size())
                 removals_.push_back(messages_[expected.command.message - 1].id_hash);
@@ -177,6 +186,14 @@ std::optional<Finding> Session::check_login(const Expected& expected) {
     return std::nullopt;
 }
 
+std::optional<Finding> Session::check_stat() {
+    stat_ = read_stat(reader_.status());
+    if (!stat_)
+        return Finding{Fault::malformed_answer, "no two numbers: " + std::string(reader_.status())};
+    if (start_.is_stat_only) script_.leave();
+    return service_.ledgers[start_.user].check_count(stat_->count);
+}
+
 std::optional<Finding> Session::check_listing(Verb verb) {
     const auto read = verb == Verb::list ? read_list : read_uidl;
     const std::expected<void, Finding> listed = read(reader_.content(), messages_);
@@ -189,9 +206,10 @@ std::optional<Finding> Session::check_listing(Verb verb) {
         note_new_messages();
         return finding;
     }
+    if (!stat_) return service_.ledgers[start_.user].check_count(messages_.size());
     std::uint64_t octets = 0;
     for (const Listed& message : messages_) octets += message.octets;
-    if (!stat_ || stat_->octets == octets) return std::nullopt;
+    if (stat_->octets == octets) return std::nullopt;
     return Finding{Fault::wrong_octets,
                    fmt::format("STAT says {} octets, LIST adds up to {}", stat_->octets, octets)};
 }
@@ -207,35 +225,29 @@ void Session::note_new_messages() {
     if (is_first_session && !new_messages_.empty()) new_messages_ = {number};
 }
 
-std::optional<Finding> Session::check_message(const Command& command) {
-    if (command.message <= messages_.size()) {
-        const std::uint64_t listed = messages_[command.message - 1].octets;
-        if (listed != reader_.octets())
-            return Finding{Fault::wrong_octets, fmt::format("LIST says {} octets, RETR sent {}",
-                                                            listed, reader_.octets())};
-    }
-    return is_verified_ ? verify_body(reader_.content()) : std::nullopt;
+std::optional<Finding> Session::check_message(const Command& command, Instant now) {
+    const bool is_listed = command.message <= messages_.size();
+    const Listed listed = is_listed ? messages_[command.message - 1] : Listed{};
+    if (is_listed && listed.octets != reader_.octets())
+        return Finding{Fault::wrong_octets, fmt::format("LIST says {} octets, RETR sent {}",
+                                                        listed.octets, reader_.octets())};
+    return is_verified_ ? verify(reader_.content(), listed.id_hash, now) : std::nullopt;
 }
 
-std::optional<Finding> Session::verify_body(std::string_view message) {
-    const std::size_t blank = message.find("\r\n\r\n");
-    if (blank == std::string_view::npos) return std::nullopt;  // nothing of the seeder's
-    std::string_view head = message.substr(0, blank);
-    while (!head.empty()) {
-        const std::string_view line = head.substr(0, head.find("\r\n"));
-        head.remove_prefix(std::min(head.size(), line.size() + 2));
-        const std::optional<SelfDescription> said = parse_self_description(line);
-        if (!said) continue;
-        service_.recorder.body_verified();
-        const std::string_view body = message.substr(blank + 4);
-        const bool is_right =
-            said->octets == message.size() && said->hash == XXH3_64bits(body.data(), body.size());
-        if (is_right) return std::nullopt;
-        return Finding{
-            Fault::wrong_content,
-            fmt::format("a message of {} octets is not the one that was seeded", message.size())};
-    }
-    return std::nullopt;
+std::optional<Finding> Session::verify(std::string_view message, std::uint64_t id_hash,
+                                       Instant now) {
+    const auto wrong = [&message](std::string_view why) {
+        return Finding{Fault::wrong_content,
+                       fmt::format("a message of {} octets: {}", message.size(), why)};
+    };
+    const MarkVerdict verdict = judge_by_mark(message, service_.users.name(start_.user));
+    service_.recorder.body_looked_at(verdict.is_marked, now);
+    if (!verdict.wrong.empty()) return wrong(verdict.wrong);
+    if (!verdict.is_marked && service_.options.verify_strictly)
+        return wrong("it has no mark of pop3load seed, which --verify all demands");
+    if (id_hash == 0) return std::nullopt;  // UIDL was not asked
+    const std::uint64_t content = XXH3_64bits(message.data(), message.size());
+    return service_.ledgers[start_.user].check_content(id_hash, content);
 }
 
 void Session::settle_removals(bool is_acknowledged) {

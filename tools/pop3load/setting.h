@@ -1,6 +1,7 @@
 #pragma once
 /// What the runs of one command share: who does what to which server.
 
+#include <cstdint>
 #include <expected>
 #include <string>
 #include <vector>
@@ -17,6 +18,8 @@ struct Setting {
     static std::expected<Setting, std::string> from(const Options& options);
     /// Sessions a second that the users have by themselves: specmail2001's peak hour. 0: none.
     double natural_rate() const;
+    /// Why so many connections at once (closed model; 0: open) cannot be had; empty: they can.
+    std::string refusal(std::uint32_t connections) const;
 
     const Options& options;
     const Profile& profile;

@@ -44,10 +44,10 @@ enum class Fault : std::uint8_t {
     command_refused,      ///< -ERR where +OK is due
     wrong_count,          ///< STAT, LIST and UIDL disagree on how many messages there are
     wrong_octets,         ///< RETR has other octets than LIST says, or LIST others than STAT
-    wrong_content,        ///< the body has another hash than the message itself says
+    wrong_content,        ///< not the message that was seeded, or another than at first
     unique_id_repeated,   ///< two messages of a listing with one unique-id
     unique_id_changed,    ///< a known message came back with another unique-id
-    message_lost,         ///< a message nobody deleted is gone
+    message_lost,         ///< a message nobody deleted is gone, or STAT says fewer than before
     message_resurrected,  ///< a message is back whose deletion was acknowledged
     wrong_password_accepted,
 };
@@ -60,6 +60,8 @@ inline constexpr std::size_t faults = fault_names.size();
 using FaultCounts = std::array<std::uint64_t, faults>;  ///< by kind
 
 /// Whether the server answered wrongly: one is enough for the run to fail.
-constexpr bool is_wrong_answer(Fault fault) { return fault >= Fault::wrong_count; }
+constexpr bool is_wrong_answer(Fault fault) {
+    return fault == Fault::malformed_answer || fault >= Fault::wrong_count;
+}
 
 }  // namespace pop3load

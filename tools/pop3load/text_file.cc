@@ -1,8 +1,10 @@
 #include "text_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -38,6 +40,21 @@ std::expected<void, std::string> write_text_file(const std::string& path, std::s
     file << text;
     file.close();
     if (!file) return failed();
+    return {};
+}
+
+std::expected<void, std::string> check_writable(const std::string& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0) {
+        if (S_ISDIR(status.st_mode)) errno = EISDIR;
+        if (S_ISDIR(status.st_mode) || ::access(path.c_str(), W_OK) != 0) return failed();
+        return {};
+    }
+    if (errno != ENOENT) return failed();
+    const std::size_t slash = path.rfind('/');
+    const std::string folder =
+        slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
+    if (::access(folder.c_str(), W_OK | X_OK) != 0) return failed();
     return {};
 }
 

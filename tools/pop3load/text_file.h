@@ -14,4 +14,7 @@ std::expected<std::string, std::string> read_text_file(const std::string& path);
 /// In place of what was there.
 std::expected<void, std::string> write_text_file(const std::string& path, std::string_view text);
 
+/// Whether write_text_file() has a place and the right to write there; nothing is made.
+std::expected<void, std::string> check_writable(const std::string& path);
+
 }  // namespace pop3load

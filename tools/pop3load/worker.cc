@@ -16,10 +16,8 @@ constexpr std::uint32_t begun_a_turn_max = 128;
 constexpr std::chrono::seconds drain_max{10};
 /// About the time in which a server on the same machine answers.
 constexpr std::chrono::microseconds awake_max{30};
-/// specmail2001: of the checks, how many are first ones; the others find the mailbox empty.
-constexpr double first_check_share = 0.25;
-/// specmail2001: of the users, how many are in the pool that gets mail.
-constexpr double mail_pool_share = 0.925;
+/// Sessions of a thread that may be due and not begun: the memory they take is bounded.
+constexpr std::size_t waiting_max = 1'000'000;
 
 Duration thread_cpu_time() {
     timespec time{};
@@ -47,31 +45,37 @@ Worker::Worker(const Setting& setting, const Share& share)
                .target = setting.target,
                .sources = setting.sources,
                .recorder = Recorder(share.window),
-               .random = Random(setting.options.seed * 1000 + share.index),
                .tls = {},
                .ledgers = {},
                .buffer = std::vector<char>(receive_octets)},
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-      next_arrival_(share.start),
       next_second_(share.start),
       to_begin_(share.connections) {
-    const std::size_t users = setting.users.count();
-    const auto mail_pool = static_cast<std::size_t>(mail_pool_share * static_cast<double>(users));
-    for (std::size_t user = share.index; user < users; user += share.threads) {
-        const bool is_second = setting.profile.is_specmail && user >= mail_pool;
-        free_users_[is_second ? 1 : 0].push_back(static_cast<std::uint32_t>(user));
-    }
-    for (std::deque<std::uint32_t>& pool : free_users_) {
-        for (std::size_t i = pool.size(); i > 1; --i)
-            std::swap(pool[i - 1], pool[service_.random.below(i)]);
-    }
+    const std::uint64_t seed = setting.options.seed;
+    const PoolCounts counts = pool_counts(setting.users.count(), setting.profile.is_specmail);
+    const auto second = static_cast<std::uint32_t>(counts[0]);
+    turns_ = {Turn(seed, 0, counts[0], share.part), Turn(seed, second, counts[1], share.part)};
+    // In the closed model a session's number is its thread's.
+    dice_ = Random(seed + (share.rate > 0 ? 0 : share.part.index)).next();
+    if (share.rate == 0) return;
+    schedule_.emplace(Schedule::Plan{.seed = seed,
+                                     .rate = share.rate,
+                                     .kind = setting.options.arrivals,
+                                     .start = share.start,
+                                     .users = counts,
+                                     .is_specmail = setting.profile.is_specmail,
+                                     .part = share.part});
 }
 
 void Worker::run() {
     for (Instant now = clock_now(); !is_over(now); now = clock_now()) {
         if (now >= next_second_) every_second(now);
-        if (share_.rate > 0) take_arrivals(now);
-        begin_sessions(now);
+        if (schedule_) {
+            take_arrivals(now);
+            begin_due();
+        } else {
+            begin_more(now);
+        }
         take_timers(now);
         take_events(now);
     }
@@ -79,54 +83,71 @@ void Worker::run() {
     give_up(now);
     service_.recorder.publish(now, in_flight_);
     if (!cpu_at_end_) cpu_at_end_ = thread_cpu_time();
+    has_own_fault_ = service_.recorder.has_own_fault();
+    has_ended_.store(true, std::memory_order_release);
+}
+
+std::size_t Worker::waiting() const {
+    return queues_[0].arrivals.size() + queues_[1].arrivals.size();
 }
 
 bool Worker::is_over(Instant now) const {
     if (stop_asked_.load(std::memory_order_relaxed)) return true;
+    if (service_.recorder.has_own_fault()) return true;
     if (now < share_.window.end) return false;
-    return (in_flight_ == 0 && waiting_.empty()) || now >= share_.window.end + drain_max;
-}
-
-Duration Worker::next_gap() {
-    const double mean = 1e9 / share_.rate;
-    const bool is_fixed = options_.arrivals == Arrivals::fixed;
-    return Duration(static_cast<std::int64_t>(is_fixed ? mean : service_.random.exponential(mean)));
+    // A thread that was held up takes the arrivals of the last moment all the same.
+    const bool is_all_taken = !schedule_ || schedule_->next().intended >= share_.window.end;
+    const bool is_idle = is_all_taken && in_flight_ == 0 && waiting() == 0;
+    return is_idle || now >= share_.window.end + drain_max;
 }
 
 void Worker::take_arrivals(Instant now) {
-    for (; next_arrival_ <= now && next_arrival_ < share_.window.end; next_arrival_ += next_gap()) {
-        const bool is_second =
-            service_.profile.is_specmail && service_.random.unit() >= first_check_share;
-        service_.recorder.arrival(next_arrival_);
-        waiting_.push_back({next_arrival_, is_second ? 1U : 0U});
-    }
-}
-
-void Worker::begin_sessions(Instant now) {
-    if (share_.rate == 0) {
-        for (std::uint32_t i = 0; i < begun_a_turn_max && to_begin_ > 0; ++i) {
-            if (now >= share_.window.end || free_users_[0].empty()) return;
-            --to_begin_;
-            service_.recorder.arrival(now);
-            begin_session({now, 0}, now);
-        }
+    for (; schedule_->next().intended <= now; schedule_->advance()) {
+        const Arrival& arrival = schedule_->next();
+        if (arrival.intended >= share_.window.end) return;
+        service_.recorder.arrival(arrival.intended);
+        queues_[arrival.pool].arrivals.push_back(arrival);
+        if (waiting() <= waiting_max) continue;
+        service_.recorder.own_fault(
+            "a million sessions of one thread are due and wait for others to end: --rate is far "
+            "above what the server, --in-flight and --user-count allow");
         return;
     }
-    while (!waiting_.empty()) {
-        const Arrival arrival = waiting_.front();
-        if (in_flight_ >= options_.in_flight_max || free_users_[arrival.pool].empty()) {
-            is_delayed_ = true;
-            return;
-        }
-        waiting_.pop_front();
-        const Instant begun = clock_now();
-        if (!is_delayed_) service_.recorder.lag(arrival.intended, begun);
-        begin_session(arrival, begun);
-    }
-    is_delayed_ = false;
 }
 
-void Worker::begin_session(const Arrival& arrival, Instant now) {
+void Worker::begin_due() {
+    for (std::size_t pool = 0; pool < pools; ++pool) begin_due(queues_[pool], turns_[pool]);
+}
+
+void Worker::begin_due(Queue& queue, Turn& turn) {
+    while (!queue.arrivals.empty() && !service_.recorder.has_own_fault()) {
+        const Arrival arrival = queue.arrivals.front();
+        if (!turn.has_free()) queue.held_up = Recorder::Wait::user;
+        if (in_flight_ >= options_.in_flight_max) queue.held_up = Recorder::Wait::connection;
+        if (!turn.has_free() || in_flight_ >= options_.in_flight_max) return;
+        queue.arrivals.pop_front();
+        const Instant begun = clock_now();
+        if (queue.held_up == Recorder::Wait::none) {
+            service_.recorder.lag(arrival.intended, begun);
+        } else {
+            service_.recorder.waited(queue.held_up, arrival.intended);
+        }
+        begin_session(arrival, turn.take(arrival.place), begun);
+    }
+    queue.held_up = Recorder::Wait::none;
+}
+
+void Worker::begin_more(Instant now) {
+    Turn& turn = turns_[0];
+    for (std::uint32_t i = 0; i < begun_a_turn_max && to_begin_ > 0; ++i) {
+        if (now >= share_.window.end || !turn.has_free()) return;
+        --to_begin_;
+        service_.recorder.arrival(now);
+        begin_session({.intended = now, .number = begun_++}, turn.take_next(), now);
+    }
+}
+
+void Worker::begin_session(const Arrival& arrival, const Turn::Taken& taken, Instant now) {
     if (idle_.empty()) {
         connected_.push_back(std::make_unique<Connected>(service_));
         idle_.push_back(connected_.back().get());
@@ -135,13 +156,15 @@ void Worker::begin_session(const Arrival& arrival, Instant now) {
     idle_.pop_back();
     ++connected.generation;
     connected.pool = arrival.pool;
+    connected.place = taken.place;
     connected.is_live = true;
     connected.is_registered = false;
     ++in_flight_;
-    const std::uint32_t user = free_users_[arrival.pool].front();
-    free_users_[arrival.pool].pop_front();
-    const Session::Want want =
-        connected.session.begin({user, arrival.intended, arrival.pool == 1}, now);
+    const Session::Want want = connected.session.begin({.user = taken.user,
+                                                        .intended = arrival.intended,
+                                                        .is_stat_only = arrival.pool == 1,
+                                                        .dice = dice_ + arrival.number},
+                                                       now);
     settle(connected, want, now);
 }
 
@@ -160,7 +183,7 @@ void Worker::settle(Connected& connected, Session::Want want, Instant now) {
 }
 
 void Worker::finish(Connected& connected, Instant now) {
-    free_users_[connected.pool].push_back(connected.session.user());
+    turns_[connected.pool].give_back(connected.place);
     connected.is_live = false;
     idle_.push_back(&connected);
     --in_flight_;
@@ -180,10 +203,10 @@ void Worker::take_timers(Instant now) {
 
 Duration Worker::time_to_wait(Instant now) const {
     Instant until = next_second_;
-    if (share_.rate > 0 && next_arrival_ < share_.window.end)
-        until = std::min(until, next_arrival_);
+    if (schedule_ && schedule_->next().intended < share_.window.end)
+        until = std::min(until, schedule_->next().intended);
     if (!timers_.empty()) until = std::min(until, timers_.top().when);
-    if (share_.rate == 0 && to_begin_ > 0 && !free_users_[0].empty()) until = now;
+    if (!schedule_ && to_begin_ > 0 && turns_[0].has_free()) until = now;
     return std::max(until - now, Duration(0));
 }
 
@@ -243,8 +266,8 @@ void Worker::leave_all(Instant now) {
 
 /// What did not begin or end in time is not left out of the account.
 void Worker::give_up(Instant now) {
-    if (stop_asked_.load(std::memory_order_relaxed)) return;
-    for (std::size_t i = 0; i < waiting_.size() + in_flight_; ++i)
+    if (stop_asked_.load(std::memory_order_relaxed) || service_.recorder.has_own_fault()) return;
+    for (std::size_t i = 0; i < waiting() + in_flight_; ++i)
         service_.recorder.fault(Fault::timed_out, "not over 10 s after the end of the run", now);
 }
 

@@ -3,6 +3,7 @@
 
 #include <sys/epoll.h>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "schedule.h"
 #include "session.h"
 #include "setting.h"
 
@@ -20,10 +22,9 @@ namespace pop3load {
 
 /// One thread's share of a run.
 struct Share {
-    std::uint32_t index = 0;  ///< of `threads`: it has the users with this remainder
-    std::uint32_t threads = 1;
-    double rate = 0;                ///< sessions a second; 0 in the closed model
-    std::uint32_t connections = 0;  ///< closed model
+    Part part;
+    double rate = 0;                ///< sessions a second, of all threads; 0 in the closed model
+    std::uint32_t connections = 0;  ///< closed model; of this thread
     Instant start;                  ///< warm-up begins
     Window window;
 };
@@ -37,6 +38,9 @@ public:
     void run();
     /// Ends run() soon; from any thread and from a signal handler.
     void stop() { stop_asked_.store(true, std::memory_order_relaxed); }
+    /// From any thread: run() is at its end; it ended because the generator cannot go on.
+    bool has_ended() const { return has_ended_.load(std::memory_order_acquire); }
+    bool has_own_fault() const { return has_own_fault_.load(std::memory_order_relaxed); }
     Recorder& recorder() { return service_.recorder; }
     /// Processor time of run() inside the window, once run() has ended.
     Duration cpu_time() const { return cpu_at_begin_ ? *cpu_at_end_ - *cpu_at_begin_ : Duration(); }
@@ -47,7 +51,8 @@ private:
         Session session;
         std::uint32_t events = 0;  // registered, where is_registered
         bool is_registered = false;
-        std::uint32_t pool = 0;  // its user's
+        std::uint32_t pool = 0;   // its user's
+        std::uint32_t place = 0;  // its user's, in its pool's turn
         std::uint64_t generation = 0;
         bool is_live = false;
     };
@@ -57,14 +62,17 @@ private:
         std::uint64_t generation;
         bool operator<(const Timer& other) const { return when > other.when; }  // soonest on top
     };
-    struct Arrival {
-        Instant intended;
-        std::uint32_t pool;
+    /// Sessions of one pool that are due.
+    struct Queue {
+        std::deque<Arrival> arrivals;
+        Recorder::Wait held_up = Recorder::Wait::none;  // by what, the first of them
     };
 
     void take_arrivals(Instant now);
-    void begin_sessions(Instant now);
-    void begin_session(const Arrival& arrival, Instant now);
+    void begin_due();
+    void begin_due(Queue& queue, Turn& turn);
+    void begin_more(Instant now);
+    void begin_session(const Arrival& arrival, const Turn::Taken& taken, Instant now);
     int wait_for_events(std::span<epoll_event> events, Instant now);
     void take_events(Instant now);
     void take_timers(Instant now);
@@ -74,24 +82,27 @@ private:
     void leave_all(Instant now);
     void give_up(Instant now);
     Duration time_to_wait(Instant now) const;
-    Duration next_gap();
+    std::size_t waiting() const;
     bool is_over(Instant now) const;
 
     const Options& options_;
     const Share share_;
     SessionService service_;
     restante::Fd epoll_;
-    std::deque<std::uint32_t> free_users_[2];  // specmail2001 has two pools; taken in turn
+    std::array<Turn, pools> turns_;
     std::vector<std::unique_ptr<Connected>> connected_;
     std::vector<Connected*> idle_;
     std::priority_queue<Timer> timers_;
-    std::deque<Arrival> waiting_;
-    Instant next_arrival_;
+    std::optional<Schedule> schedule_;  // open model
+    std::array<Queue, pools> queues_;
     Instant next_second_;
+    std::uint64_t dice_;  // a session's, less its number
     std::uint32_t in_flight_ = 0;
     std::uint32_t to_begin_ = 0;  // closed model: not begun yet
-    bool is_delayed_ = false;     // --in-flight sessions run, or no user is free
+    std::uint64_t begun_ = 0;     // closed model
     std::atomic<bool> stop_asked_ = false;
+    std::atomic<bool> has_ended_ = false;
+    std::atomic<bool> has_own_fault_ = false;
     std::optional<Duration> cpu_at_begin_;
     std::optional<Duration> cpu_at_end_;
 };

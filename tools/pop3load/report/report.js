@@ -328,10 +328,12 @@ function verdict() {
         place.append(` ${rest}`);
         place.classList.toggle("bad", isBad);
     };
-    if (generator.fell_behind)
-        say("No result: the generator fell behind.", `${generator.fell_behind_cause} It, not the server, was the limit.`, true);
-    else if (faults.wrong_answers > 0)
+    if (faults.wrong_answers > 0)
         say("The server answered wrongly", `in ${plural(faults.wrong_answers, "session")}; the run fails.`, true);
+    else if (generator.own_fault)
+        say("No result: the generator could not go on.", `${generator.fell_behind_cause}.`, true);
+    else if (generator.fell_behind)
+        say("No result: the generator fell behind.", `${generator.fell_behind_cause} It, not the server, was the limit.`, true);
     else if (faults.total > 0)
         say(`${plural(faults.total, "session")} failed`, `(${percent(faults.share)}), none by a wrong answer.`, true);
     else if (measured.sessions_ended === 0)
