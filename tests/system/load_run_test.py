@@ -45,6 +45,16 @@ class LoadRunTest(LoadCase):
                     if profile == "drain":
                         self.assertGreater(report.measured["bodies_verified"], 0)
 
+    def test_how_many_sessions_find_a_new_message(self):
+        server = SeededWorld(self, "--messages", "7", "--sizes", "600").serve()
+        fetched = {}
+        for share in ("0", "1"):
+            _, report = self.run_load(server.port, "--profile", "leave-on-server", "--new-share", share,
+                                      "--connections", "2", users=USERS, expect=0)
+            fetched[share] = report.measured["messages"] / report.measured["sessions_ended"]
+        self.assertLess(fetched["0"], 0.5)
+        self.assertGreater(fetched["1"], 0.9)
+
     def test_deleting_leaves_nothing_and_nothing_comes_back(self):
         world = SeededWorld(self, "--messages", "7", "--sizes", "2000")
         server = world.serve()

@@ -223,6 +223,12 @@ void add_profile_details(CLI::App& run, Options& options) {
               "drain: DELE of so many of the messages; the rest must stay (0 to 1)")
         ->excludes(all)
         ->group("Profile");
+    add_share(
+        run, "--new-share", options.new_share,
+        "leave-on-server: of the sessions that find nothing new, so many fetch the last message "
+        "all the same (0 to 1)")
+        ->capture_default_str()
+        ->group("Profile");
     run.add_option("--commands", options.commands_per_session, "noop, keep: before QUIT")
         ->check(up_to(1e9))
         ->capture_default_str()

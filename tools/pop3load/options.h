@@ -43,6 +43,7 @@ struct Options {
     Duration timeout = std::chrono::seconds(30);
     bool pipelined = false;
     double delete_share = 0;            ///< of the messages that drain and slow fetch: DELE
+    double new_share = 0.15;            ///< leave-on-server: sessions for which the last is new
     std::uint32_t pipeline_depth = 64;  ///< commands sent ahead at most
     std::uint32_t top_lines = 0;
     double wrong_password_share = 0;           ///< login-storm
