@@ -69,6 +69,34 @@ def asked_rows(data):
     return rows
 
 
+def markdown(data):
+    """README's table: beside Dovecot and the floor, what is asked in brackets."""
+    columns = [results.REFERENCE, "dovecot-tuned", "dovecot-default"]
+    rows = [["workload", "server's", "restante", "Dovecot tuned", "Dovecot default", "floor",
+             "restante / floor (asked)", "tuned / restante (asked)"], ["---"] * 8]
+    for each in data["workloads"]:
+        servers = each["servers"]
+        floors = [servers[name] for name in workloads.FLOORS if name in servers]
+        own = servers.get(results.REFERENCE)
+        cells = [cost(server, scale_of(each))
+                 for server in [*(servers.get(name) for name in columns), floors[0] if floors else None]]
+        measure = each["measure"] + "".join(f", asked at most {demand['bound'] / 1000:g} kB"
+                                            for demand in each["asked"] if demand["what"] == "octets")
+        rows.append([each["name"], measure, *cells,
+                     with_asked(own and own["over_floor"], each, "restante / floor"),
+                     with_asked(servers.get("dovecot-tuned", {}).get("over_restante"), each,
+                                "Dovecot tuned / restante")])
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def with_asked(ratio, workload, what):
+    """The ratio's median and, in brackets, its bound."""
+    if not ratio:
+        return MISSING
+    bounds = [f" ({demand['bound']:g})" for demand in workload["asked"] if demand["what"] == what]
+    return digits(ratio["median"]) + "".join(bounds)
+
+
 def interval(ratio):
     """Median ratio [95 % interval]."""
     if not ratio:

@@ -119,6 +119,8 @@ def compare(options, chosen, wanted):
         outcomes = in_folder(folder, options, chosen, taking_part, hierarchies, binary)
     data = results.as_json(outcomes, context)
     tell(options.output, "versus", data, page.render(data), table.render(data))
+    with open(os.path.join(options.output, "versus.md"), "w", encoding="utf-8") as file:
+        file.write(table.markdown(data))
     return EXIT_FAILED if any(each["failures"] for each in data["workloads"]) else EXIT_OK
 
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <string>
 #include <vector>
 
 using namespace pop3load;
@@ -109,6 +110,14 @@ TEST_CASE("listings are read, and must agree") {
         std::vector<Listed> none;
         CHECK(read_uidl(bad, none).error().fault == Fault::malformed_answer);
     }
+    for (const std::string& bad :
+         {std::string(71, 'a'), std::string("a b"), std::string("\x7f"), std::string("\xC3\xA9")}) {
+        CAPTURE(bad);
+        std::vector<Listed> none;
+        CHECK(read_uidl("1 " + bad + "\r\n", none).error().fault == Fault::malformed_answer);
+    }
+    std::vector<Listed> longest;
+    CHECK(read_uidl("1 " + std::string(69, '!') + "~\r\n", longest).has_value());
     std::vector<Listed> none;
     CHECK(read_list("1 many\r\n", none).error().fault == Fault::malformed_answer);
 }

@@ -72,6 +72,24 @@ TEST_CASE("messages that were looked at count in the window only, by whether the
     CHECK(recorder.results().bodies_unmarked == 1);
 }
 
+TEST_CASE("a message is late after 5 s and a second for every 3,000 octets") {
+    Recorder recorder({begin, begin + 30s});
+    recorder.message(begin, 0, begin + 5s);
+    recorder.message(begin, 30'000, begin + 14900ms);
+    CHECK(recorder.results().messages_late == 0);
+    recorder.message(begin, 0, begin + 5001ms);
+    recorder.message(begin, 30'000, begin + 15100ms);
+    CHECK(recorder.results().messages_late == 2);
+    CHECK(recorder.results().messages == 4);
+}
+
+TEST_CASE("of the times between two looks at a mailbox the shortest is kept") {
+    Recorder recorder({begin, begin + 10s});
+    CHECK_FALSE(recorder.results().looked_again_seconds.has_value());
+    for (const Duration after : {301s, 299s, 400s}) recorder.looked_again(after);
+    CHECK(recorder.results().looked_again_seconds == 299);
+}
+
 TEST_CASE("the first thing that the generator lacked is its own fault, and none of the server's") {
     Recorder recorder({begin, begin + 10s});
     CHECK_FALSE(recorder.has_own_fault());

@@ -264,6 +264,50 @@ TEST_CASE(
     CHECK(has(text, "\"own_fault\": true,\n"));
 }
 
+TEST_CASE("the reports say what makes a run another one than was asked for") {
+    Results results = empty_results();
+    CHECK_FALSE(has(text_report(results), "TLS"));
+    results.tls_handshakes = 1'000;
+    results.tls_resumed_share = 0.5;
+    results.looked_again_seconds = 2.125;
+    std::string text = text_report(results);
+    CHECK(has(text, "TLS: 1,000 handshakes, 0 resumed (50.0 % asked)\n"));
+    CHECK(has(text, "  a mailbox was looked at again after 2.12 s, SPECmail2001 has 300 s"));
+    results.looked_again_seconds = 300;
+    CHECK_FALSE(has(text_report(results), "looked at again"));
+    text = json_report(results);
+    CHECK(has(text, "\"tls_handshakes\": 1000,\n"));
+    CHECK(has(text, "\"looked_again_seconds\": 300,\n"));
+}
+
+TEST_CASE("a closed loop that never had to wait for the server says so") {
+    Results results = sample_results(1);
+    results.model = Model::closed;
+    results.connections = 64;
+    const double available = results.seconds * results.threads;
+    results.generator_idle_seconds = 0.06 * available;
+    CHECK_FALSE(is_saturated(results));
+    results.generator_idle_seconds = 0.04 * available;
+    CHECK(is_saturated(results));
+    CHECK(has(text_report(results), "it had to wait for the server in 4.00 % of the time only"));
+    CHECK(has(json_report(results), "\"saturated\": true,\n"));
+    results.model = Model::open;
+    CHECK_FALSE(is_saturated(results));
+}
+
+TEST_CASE("of several runs the report has all in short") {
+    Results results = sample_results(1);
+    CHECK(has(json_report(results), "\"stages\": null,\n"));
+    results.stages = {{.reached = 900, .connections = 8, .why_not = ""},
+                      {.rate = 630, .reached = 629.5, .p99 = 1'500'000, .why_not = ""},
+                      {.rate = 945, .reached = 800, .faults = 3, .why_not = "late"}};
+    const std::string text = json_report(results);
+    CHECK(has(text, "\"rate_per_second\": null, \"sessions_per_second\": 900, "));
+    CHECK(has(text, "\"rate_per_second\": 630, \"sessions_per_second\": 629.5, "));
+    CHECK(has(text, "\"p99_us\": 1500, "));
+    CHECK(has(text, "\"faults\": 3, \"holds\": false, \"why_not\": \"late\""));
+}
+
 TEST_CASE("that no session ended well is no failure where they last or are longer than the run") {
     Results results = empty_results();
     CHECK(has_no_result(results));

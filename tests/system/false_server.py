@@ -116,6 +116,8 @@ class Session(socketserver.StreamRequestHandler):
             name = "same" if self.is_("repeated unique-id") else f"id{i}"
             if self.is_("changed unique-id") and self.number > 1 and i == 1:
                 name = "other"
+            if self.is_("long unique-id"):
+                name += "x" * 70
             self.say(f"{number} {name}")
         self.say(".")
 
@@ -137,6 +139,11 @@ class Session(socketserver.StreamRequestHandler):
             return False
         self.wfile.write(b".\r\n")
         return None
+
+    def do_top(self, number, _lines):
+        text = self.text_of(self.mail[int(number) - 1])
+        headers = text[:text.index(b"\r\n\r\n") + 4]
+        self.wfile.write(b"+OK\r\n" + headers + (text if self.is_("long top") else b"") + b".\r\n")
 
     def do_dele(self, number):
         self.marked.add(self.mail[int(number) - 1])

@@ -24,6 +24,7 @@ class Report:
         self.generator = report["generator"]
         self.intervals = report["intervals"]
         self.measured = report["measured"]
+        self.stages = report["stages"]
         self.faults = {kind["kind"]: kind["count"] for kind in report["faults"]["kinds"]}
         self.steps = {step["step"]: step for step in report["steps"]}
 

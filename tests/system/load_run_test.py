@@ -115,6 +115,14 @@ class LoadRunTest(LoadCase):
         _, report = self.run_load(floor.port, "--profile", "specmail2001", users=600_000,
                                   seconds="1s", expect=0)
         self.assertAlmostEqual(report.measured["sessions_begun"], 100, delta=50)
+        self.assertIsNone(report.measured["looked_again_seconds"])
+
+    def test_specmail2001_says_how_soon_a_mailbox_was_looked_at_again(self):
+        with FalseServer() as server:
+            done, report = self.run_load(server.port, "--profile", "specmail2001", "--rate", "50", users=20,
+                                         seconds="2s", expect=0)
+        self.assertLess(report.measured["looked_again_seconds"], 3)
+        self.assertIn("SPECmail2001 has 300 s", done.stdout)
 
     @harness.alone
     def test_the_highest_rate_is_searched(self):
@@ -129,8 +137,9 @@ class LoadRunTest(LoadCase):
 
     def test_stages_are_shares_of_the_rate(self):
         floor = Floor(self)
-        done, _ = self.run_load(floor.port, "--rate", "100", "--stages", "50%,1.5", users=50,
-                                seconds="500ms", expect=0)
+        done, report = self.run_load(floor.port, "--rate", "100", "--stages", "50%,1.5", users=50,
+                                     seconds="500ms", expect=0)
+        self.assertEqual([stage["rate_per_second"] for stage in report.stages], [50, 150])
         self.assertRegex(done.stdout, r"(?m)^ +50\.0 ")
         self.assertRegex(done.stdout, r"(?m)^ +150\.0 ")
 
@@ -202,6 +211,8 @@ class LoadTlsTest(LoadCase):
                                       expect=0)
             self.assertGreater(report.measured["messages"], 0)
             self.assertIn("tls", report.steps)
+            for figure, least in [("tls_handshakes", 1), ("tls_resumed", "--tls-resumed" in arguments)]:
+                self.assertGreaterEqual(report.measured[figure], least)
             return server.handshakes
 
     def test_starttls(self):

@@ -31,8 +31,6 @@ class LoadTruthTest(LoadCase):
         for profile in ["poll", "sync", "drain", "keep", "top", "noop", "leave-on-server",
                         "login-storm"]:
             with self.subTest(profile=profile), FalseServer() as server:
-                if profile == "top":
-                    continue  # it has no TOP
                 self.run_load(server.port, "--profile", profile, "--verify", "1", expect=0)
 
     def test_deleted_mail_stays_deleted(self):
@@ -63,6 +61,12 @@ class LoadTruthTest(LoadCase):
 
     def test_repeated_unique_id(self):
         self.check_noticed("repeated unique-id", "unique_id_repeated", "--profile", "sync")
+
+    def test_a_unique_id_that_is_longer_than_70_octets(self):
+        self.check_noticed("long unique-id", "malformed_answer", "--profile", "sync")
+
+    def test_top_that_sends_more_than_the_message(self):
+        self.check_noticed("long top", "wrong_octets", "--profile", "top")
 
     def test_lost_message(self):
         self.check_noticed("lost message", "message_lost", "--profile", "sync")

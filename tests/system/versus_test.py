@@ -547,10 +547,14 @@ class WholeTest(unittest.TestCase):
                               "--peers", "restante,pop3null,openssl", "--only",
                               "poll-20,drain-crlf,specmail2001,idle-out,poll-p99-same,login-storm,"
                               "poll-20-tls-resumed")
-            self.assertEqual(sorted(os.listdir(folder)), ["versus.html", "versus.json"],
+            self.assertEqual(sorted(os.listdir(folder)), ["versus.html", "versus.json", "versus.md"],
                              done.stdout + done.stderr)
             with open(os.path.join(folder, "versus.json"), encoding="utf-8") as file:
                 data = json.load(file)
+            with open(os.path.join(folder, "versus.md"), encoding="utf-8") as file:
+                rows = [line.split(" | ") for line in file.read().splitlines()]
+        self.assertEqual({len(row) for row in rows}, {8})
+        self.assertEqual([row[0].strip("| ") for row in rows[2:]], [each["name"] for each in data["workloads"]])
         for each in data["workloads"]:
             for server, why in each["failures"].items():  # a busy machine is no fault of theirs
                 self.assertIn("the generator fell behind", why, server)

@@ -117,6 +117,8 @@ std::expected<void, Connection::Wait> Connection::handshake() {
     return std::unexpected(tls_wait(result));
 }
 
+bool Connection::is_resumed() const { return SSL_session_reused(tls_.get()) == 1; }
+
 Connection::Wait Connection::tls_wait(int result) {
     switch (SSL_get_error(tls_.get(), result)) {
         case SSL_ERROR_WANT_READ: return Wait::readable;

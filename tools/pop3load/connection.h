@@ -80,6 +80,8 @@ public:
     void begin_tls(const TlsClient& client, bool resume);
     /// A value once the handshake is done.
     std::expected<void, Wait> handshake();
+    /// After the handshake: whether the server resumed the session it was offered.
+    bool is_resumed() const;
 
     /// Octets into `target`, at least 1.
     std::expected<std::size_t, Wait> receive(std::span<char> target);

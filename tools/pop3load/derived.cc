@@ -38,9 +38,21 @@ bool has_no_result(const Results& results) {
     return results.fault_total() > 0 || (results.commands == 0 && !may_be_silent);
 }
 
+bool is_specmail(const Results& results) {
+    const Profile* profile = find_profile(results.profile);
+    return profile != nullptr && profile->is_specmail;
+}
+
 double generator_cpu_share(const Results& results) {
     const double available = results.seconds * results.threads;
     return available <= 0 ? 0 : results.generator_cpu_seconds / available;
+}
+
+bool is_saturated(const Results& results) {
+    constexpr double idle_share_min = 0.05;
+    const double available = results.seconds * results.threads;
+    return results.model == Model::closed && results.sessions_ended > 0 &&
+           results.generator_idle_seconds < idle_share_min * available;
 }
 
 std::optional<double> server_microseconds_per(const Results& results, std::uint64_t units) {

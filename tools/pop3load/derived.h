@@ -27,8 +27,14 @@ std::string first_example(const Results& results);
 /// said. (Sessions of keep and noop may be longer than the run; those that hold are silent.)
 bool has_no_result(const Results& results);
 
+/// Whether SPECmail2001's rules hold for it.
+bool is_specmail(const Results& results);
+
 /// Of the processor time its threads could have had, what the generator used: 0 to 1.
 double generator_cpu_share(const Results& results);
+
+/// A closed loop whose threads hardly ever had to wait: it may have been the limit, not the server.
+bool is_saturated(const Results& results);
 
 /// The server's processor time for each of `units`, microseconds. Nothing without a server to
 /// watch, or when there were none.

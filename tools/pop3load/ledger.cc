@@ -37,6 +37,13 @@ std::expected<void, Finding> read_lines(std::string_view lines, std::vector<List
                 fmt::format("LIST and UIDL disagree: {} messages and {}", messages.size(), count)});
 }
 
+/// RFC 1939 §7: one to 70 printable characters.
+bool is_unique_id(std::string_view text) {
+    constexpr std::size_t octets_max = 70;
+    const auto is_printable = [](char octet) { return octet >= 0x21 && octet <= 0x7E; };
+    return !text.empty() && text.size() <= octets_max && std::ranges::all_of(text, is_printable);
+}
+
 bool is_before(const Listed& first, const Listed& second) { return first.id_hash < second.id_hash; }
 
 /// What is known of content goes on to be known. Both by id_hash, `after` with all of `before`.
@@ -61,7 +68,7 @@ std::expected<void, Finding> read_list(std::string_view lines, std::vector<Liste
 std::expected<void, Finding> read_uidl(std::string_view lines, std::vector<Listed>& messages) {
     return read_lines(lines, messages, [](Listed& message, std::string_view line) {
         message.id_hash = XXH3_64bits(line.data(), line.size());
-        return !line.empty();
+        return is_unique_id(line);
     });
 }
 

@@ -92,6 +92,12 @@ Runner runner(const Setting& setting) {
     };
 }
 
+/// The run that is reported, and beside it all of them.
+Results with_stages(Results reported, const std::vector<StageSummary>& stages) {
+    reported.stages = stages;
+    return reported;
+}
+
 /// A run in which the server answered wrongly; nullptr: none.
 const Stage* first_wrong(const std::vector<Stage>& stages) {
     const auto found = std::ranges::find_if(
@@ -114,13 +120,14 @@ int search_max(const Setting& setting, const std::vector<Threshold>& thresholds)
     const auto stages = find_max_rate(runner(setting), std::min(probe_connections, users),
                                       thresholds, was_interrupted);
     if (!stages) return fail(stages.error());
-    std::fputs(stages_report(*stages).c_str(), stdout);
+    const std::vector<StageSummary> all = summaries(*stages);
+    std::fputs(stages_report(all).c_str(), stdout);
     const Stage* const wrong = first_wrong(*stages);
     const Stage* const highest = highest_held(*stages);
     const Stage& reported = wrong != nullptr     ? *wrong
                             : highest != nullptr ? *highest
                                                  : stages->back();
-    const bool is_written = write_reports(options, reported.results);
+    const bool is_written = write_reports(options, with_stages(reported.results, all));
     if (wrong != nullptr) return tell(judge(wrong->results, {}));
     if (was_interrupted) return exit_interrupted;
     if (highest == nullptr) return tell_none_held(options, *stages);
@@ -139,10 +146,11 @@ int run_all_stages(const Setting& setting, double rate, const std::vector<Thresh
     const auto stages =
         run_stages(runner(setting), rate, options.stages, thresholds, was_interrupted);
     if (!stages) return fail(stages.error());
-    std::fputs(stages_report(*stages).c_str(), stdout);
+    const std::vector<StageSummary> all = summaries(*stages);
+    std::fputs(stages_report(all).c_str(), stdout);
     const Stage* const wrong = first_wrong(*stages);
     const Stage& reported = wrong != nullptr ? *wrong : stages->back();
-    const bool is_written = write_reports(options, reported.results);
+    const bool is_written = write_reports(options, with_stages(reported.results, all));
     if (wrong != nullptr) return tell(judge(wrong->results, thresholds));
     if (was_interrupted) return exit_interrupted;
     for (const Stage& stage : *stages)

@@ -8,10 +8,15 @@
 namespace pop3load {
 namespace {
 
-using restante::Duration;
-
 std::uint64_t nanoseconds(Duration duration) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0));
+}
+
+/// SPECmail2001: how long RETR may take, a message of this size.
+Duration specmail_fetch_time(std::uint64_t octets) {
+    constexpr std::uint64_t octets_a_second = 3'000;
+    const Duration transfer(static_cast<std::int64_t>(octets * (1'000'000'000 / octets_a_second)));
+    return std::chrono::seconds(5) + transfer;
 }
 
 }  // namespace
@@ -60,8 +65,22 @@ void Recorder::command(Instant now) {
     if (window_.contains(now)) ++results_.commands;
 }
 
-void Recorder::message(Instant now) {
-    if (window_.contains(now)) ++results_.messages;
+void Recorder::message(Instant intended, std::uint64_t octets, Instant now) {
+    if (!window_.contains(now)) return;
+    ++results_.messages;
+    if (now - intended > specmail_fetch_time(octets)) ++results_.messages_late;
+}
+
+void Recorder::handshake(bool is_resumed, Instant now) {
+    if (!window_.contains(now)) return;
+    ++results_.tls_handshakes;
+    if (is_resumed) ++results_.tls_resumed;
+}
+
+void Recorder::looked_again(Duration after) {
+    const double seconds = std::chrono::duration<double>(after).count();
+    results_.looked_again_seconds =
+        std::min(results_.looked_again_seconds.value_or(seconds), seconds);
 }
 
 void Recorder::body_looked_at(bool is_marked, Instant now) {

@@ -11,6 +11,7 @@
 
 namespace pop3load {
 
+using restante::Duration;
 using restante::Instant;
 
 /// The monotonic clock.
@@ -37,7 +38,11 @@ public:
     void session_ended(Instant intended, Instant begun, Instant now);
     void fault(Fault fault, const std::string& example, Instant now);
     void command(Instant now);
-    void message(Instant now);
+    /// A message of so many octets was fetched whole.
+    void message(Instant intended, std::uint64_t octets, Instant now);
+    void handshake(bool is_resumed, Instant now);
+    /// specmail2001: a user's mailbox was looked at again so long after it was before.
+    void looked_again(Duration after);
     void body_looked_at(bool is_marked, Instant now);
     /// A session that was due then began late: every user was busy, or every connection in use.
     enum class Wait : std::uint8_t { none, user, connection };

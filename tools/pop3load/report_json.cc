@@ -21,6 +21,11 @@ double microseconds(std::uint64_t nanoseconds) {
 
 double thousandths(double value) { return std::round(value * 1e3) / 1e3; }
 
+void write_optional(JsonWriter& json, std::string_view key, std::optional<double> value) {
+    json.key(key);
+    value ? json.number(thousandths(*value)) : json.null();
+}
+
 void write_run(JsonWriter& json, const Results& results) {
     const bool is_open = results.model == Model::open;
     json.key("run").open_object();
@@ -59,6 +64,10 @@ void write_measured(JsonWriter& json, const Results& results) {
     json.key("commands").integer(results.commands);
     json.key("messages").integer(results.messages);
     json.key("octets").integer(results.octets);
+    json.key("messages_late").integer(results.messages_late);
+    json.key("tls_handshakes").integer(results.tls_handshakes);
+    json.key("tls_resumed").integer(results.tls_resumed);
+    write_optional(json, "looked_again_seconds", results.looked_again_seconds);
     json.key("bodies_verified").integer(results.bodies_verified);
     json.key("bodies_unmarked").integer(results.bodies_unmarked);
     json.close_object();
@@ -116,6 +125,8 @@ void write_generator(JsonWriter& json, const Results& results) {
     json.key("version").string(restante::version);
     json.key("cpu_seconds").number(results.generator_cpu_seconds);
     json.key("cpu_share").number(generator_cpu_share(results));
+    json.key("idle_seconds").number(results.generator_idle_seconds);
+    json.key("saturated").boolean(is_saturated(results));
     json.key("send_lag").open_object();
     write_distribution(json, results.send_lag);
     json.close_object();
@@ -125,11 +136,6 @@ void write_generator(JsonWriter& json, const Results& results) {
     json.key("own_fault").boolean(results.has_own_fault);
     json.key("fell_behind_cause").string(results.fell_behind_cause);
     json.close_object();
-}
-
-void write_optional(JsonWriter& json, std::string_view key, std::optional<double> value) {
-    json.key(key);
-    value ? json.number(thousandths(*value)) : json.null();
 }
 
 void write_server(JsonWriter& json, const Results& results) {
@@ -188,6 +194,31 @@ void write_interval(JsonWriter& json, const Interval& interval, bool with_server
     json.close_object();
 }
 
+/// Without stages, of a run by itself, null.
+void write_stages(JsonWriter& json, const std::vector<StageSummary>& stages) {
+    json.key("stages");
+    if (stages.empty()) {
+        json.null();
+        return;
+    }
+    json.open_array();
+    for (const StageSummary& stage : stages) {
+        json.open_object();
+        json.key("rate_per_second");
+        stage.is_probe() ? json.null() : json.number(stage.rate);
+        json.key("sessions_per_second").number(thousandths(stage.reached));
+        json.key("p50_us").number(microseconds(stage.p50));
+        json.key("p99_us").number(microseconds(stage.p99));
+        json.key("p99_9_us").number(microseconds(stage.p99_9));
+        json.key("faults").integer(stage.faults);
+        json.key("holds");
+        stage.is_probe() ? json.null() : json.boolean(stage.why_not.empty());
+        json.key("why_not").string(stage.why_not);
+        json.close_object();
+    }
+    json.close_array();
+}
+
 }  // namespace
 
 std::string json_report(const Results& results) {
@@ -201,6 +232,7 @@ std::string json_report(const Results& results) {
     write_generator(json, results);
     write_server(json, results);
     write_steps(json, results);
+    write_stages(json, results.stages);
     json.key("intervals").open_array();
     for (const Interval& interval : results.intervals)
         write_interval(json, interval, results.server.has_value());

@@ -77,6 +77,27 @@ std::string fault_lines(const Results& results) {
     return text;
 }
 
+/// What makes a run another one than was asked for.
+std::string tls_line(const Results& results) {
+    if (results.tls_handshakes == 0) return {};
+    std::string text =
+        fmt::format("TLS: {} handshakes, {} resumed", count_text(results.tls_handshakes),
+                    count_text(results.tls_resumed));
+    if (results.tls_resumed_share > 0)
+        text += fmt::format(" ({} asked)", share_text(results.tls_resumed_share));
+    return text + "\n";
+}
+
+/// SPECmail2001 has 300 s at least between two looks at a mailbox.
+std::string looked_again_line(const Results& results) {
+    constexpr double seconds_min = 300;
+    if (results.looked_again_seconds.value_or(seconds_min) >= seconds_min) return {};
+    return fmt::format(
+        "  a mailbox was looked at again after {:.3g} s, SPECmail2001 has 300 s: more\n"
+        "  users, or a lower --rate\n",
+        *results.looked_again_seconds);
+}
+
 /// Latency that was made by too few users or connections, not by the server alone.
 std::string waited_lines(const Results& results) {
     std::string text;
@@ -87,7 +108,7 @@ std::string waited_lines(const Results& results) {
     if (results.waited_for_connection > 0)
         text += fmt::format("  {} sessions began late because --in-flight others were under way\n",
                             count_text(results.waited_for_connection));
-    return text;
+    return text + looked_again_line(results);
 }
 
 std::string generator_lines(const Results& results) {
@@ -102,6 +123,11 @@ std::string generator_lines(const Results& results) {
     if (lag.count() > 0)
         text += fmt::format(";\n  send lag p50 {}, p99 {}, p99.9 {}, max {}", at(50), at(99),
                             at(99.9), at(100));
+    if (is_saturated(results))
+        text += fmt::format(
+            ";\n  it had to wait for the server in {} of the time only, so what was reached may be"
+            "\n  its own limit: raise --threads, or use another machine",
+            share_text(results.generator_idle_seconds / (results.seconds * results.threads)));
     return text + "\n" + waited_lines(results);
 }
 
@@ -153,8 +179,8 @@ std::string verdict(const Results& results) {
 }  // namespace
 
 std::string text_report(const Results& results) {
-    return head(results) + tables(results) + fault_lines(results) + generator_lines(results) +
-           server_lines(results) + verdict(results);
+    return head(results) + tls_line(results) + tables(results) + fault_lines(results) +
+           generator_lines(results) + server_lines(results) + verdict(results);
 }
 
 }  // namespace pop3load

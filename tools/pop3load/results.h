@@ -44,6 +44,19 @@ struct ServerUsage {
     std::uint64_t involuntary_switches = 0;
 };
 
+/// One run of several, in short.
+struct StageSummary {
+    double rate = 0;     ///< sessions a second asked for; 0: the probe of a search, a closed model
+    double reached = 0;  ///< sessions a second
+    std::uint64_t p50 = 0;  ///< of whole sessions, corrected, nanoseconds, as the next two
+    std::uint64_t p99 = 0;
+    std::uint64_t p99_9 = 0;
+    std::uint64_t faults = 0;
+    std::uint32_t connections = 0;  ///< of the probe
+    std::string why_not;            ///< it does not hold; empty: it does
+    bool is_probe() const { return rate == 0; }
+};
+
 /// What an open model's arrivals were; a closed model has none.
 enum class Model : std::uint8_t { open, closed };
 
@@ -57,6 +70,7 @@ struct Results {
     std::uint32_t connections = 0;  ///< closed model
     std::uint64_t seed = 0;
     std::uint32_t threads = 0;
+    double tls_resumed_share = 0;
 
     // What was measured; the warm-up is left out.
     std::int64_t started_unix_seconds = 0;
@@ -64,10 +78,17 @@ struct Results {
     std::uint64_t sessions_begun = 0;
     std::uint64_t sessions_ended = 0;  ///< well
     std::uint64_t commands = 0;
-    std::uint64_t messages = 0;         ///< fetched whole
-    std::uint64_t octets = 0;           ///< received
+    std::uint64_t messages = 0;  ///< fetched whole
+    std::uint64_t messages_late =
+        0;                     ///< of them; as SPECmail2001 has it: later than 5 s + octets / 3,000
+    std::uint64_t octets = 0;  ///< received
     std::uint64_t bodies_verified = 0;  ///< compared with their mark
     std::uint64_t bodies_unmarked = 0;  ///< looked at, and no mark was in them
+    std::uint64_t tls_handshakes = 0;
+    std::uint64_t tls_resumed = 0;  ///< of them; the server took the session it was offered
+    /// specmail2001: the shortest time from one session of a user to the next, seconds; unset: none
+    /// had two.
+    std::optional<double> looked_again_seconds;
     // Sessions that began late because all users, or all --in-flight, were busy.
     std::uint64_t waited_for_user = 0;
     std::uint64_t waited_for_connection = 0;
@@ -81,10 +102,13 @@ struct Results {
 
     // The generator and the server.
     double generator_cpu_seconds = 0;
-    bool fell_behind = false;    ///< the generator, not the server, was the limit: no result
-    bool has_own_fault = false;  ///< it fell behind because it could not go on at all
+    double generator_idle_seconds = 0;  ///< its threads waited for the server; closed model
+    bool fell_behind = false;           ///< the generator, not the server, was the limit: no result
+    bool has_own_fault = false;         ///< it fell behind because it could not go on at all
     std::string fell_behind_cause;
     std::optional<ServerUsage> server;
+
+    std::vector<StageSummary> stages;  ///< of --find-max and --stages: all runs, this one too
 
     Latencies& of(Step step) { return latencies[static_cast<std::size_t>(step)]; }
     const Latencies& of(Step step) const { return latencies[static_cast<std::size_t>(step)]; }

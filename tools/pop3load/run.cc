@@ -41,6 +41,13 @@ void merge(Results& sum, const Results& more) {
     sum.sessions_ended += more.sessions_ended;
     sum.commands += more.commands;
     sum.messages += more.messages;
+    sum.messages_late += more.messages_late;
+    sum.tls_handshakes += more.tls_handshakes;
+    sum.tls_resumed += more.tls_resumed;
+    if (more.looked_again_seconds)
+        sum.looked_again_seconds =
+            std::min(sum.looked_again_seconds.value_or(*more.looked_again_seconds),
+                     *more.looked_again_seconds);
     sum.octets += more.octets;
     sum.bodies_verified += more.bodies_verified;
     sum.bodies_unmarked += more.bodies_unmarked;
@@ -217,6 +224,7 @@ Results Run::finish(bool& was_interrupted) {
     for (const std::unique_ptr<Worker>& worker : workers_) {
         merge(results, worker->recorder().results());
         results.generator_cpu_seconds += seconds(worker->cpu_time());
+        results.generator_idle_seconds += seconds(worker->idle_time());
     }
     results.seconds = std::max(seconds(ended - window_.begin), 0.0);
     results.intervals = std::move(intervals_);
@@ -235,6 +243,7 @@ void Run::describe(Results& results) const {
     results.rate = load_.rate;
     results.connections = load_.connections;
     results.seed = options_.seed;
+    results.tls_resumed_share = options_.tls_resumed_share;
     results.threads = static_cast<std::uint32_t>(workers_.size());
     results.started_unix_seconds =
         std::time(nullptr) -

@@ -11,9 +11,11 @@
 namespace pop3load {
 namespace {
 
-/// Of the rate the closed model reached: an open one never holds more.
-constexpr double highest_share = 1.5;
-constexpr int halvings_max = 8;
+/// Of the rate the closed model reached: where the search begins.
+constexpr double first_share = 0.7;
+/// From a rate that holds to the next, while none has failed.
+constexpr double stride = 1.5;
+constexpr int runs_max = 10;
 constexpr double precise_enough = 0.05;
 
 std::expected<Stage, std::string> run_stage(const Runner& run, double rate,
@@ -44,16 +46,16 @@ std::expected<std::vector<Stage>, std::string> find_max_rate(
     stages.push_back({0, std::move(*probe), ""});
     if (was_interrupted || is_end(stages.front()) || reached == 0) return stages;
     double holding = 0;
-    double failing = reached * highest_share;
-    double rate = reached * 0.7;
-    for (int i = 0; i < halvings_max && !was_interrupted; ++i) {
+    double failing = 0;  // 0: none has yet
+    double rate = reached * first_share;
+    for (int i = 0; i < runs_max && !was_interrupted; ++i) {
         std::expected<Stage, std::string> stage = run_stage(run, rate, thresholds, was_interrupted);
         if (!stage) return std::unexpected(stage.error());
         (stage->holds() ? holding : failing) = rate;
         stages.push_back(std::move(*stage));
         if (is_end(stages.back())) break;
-        if (holding > 0 && failing - holding < precise_enough * holding) break;
-        rate = (holding + failing) / 2;
+        if (holding > 0 && failing > 0 && failing - holding < precise_enough * holding) break;
+        rate = failing > 0 ? (holding + failing) / 2 : holding * stride;
     }
     return stages;
 }
@@ -91,24 +93,40 @@ bool is_limited_by_generator(const std::vector<Stage>& stages) {
     return has_higher;
 }
 
-std::string stages_report(const std::vector<Stage>& stages) {
-    std::string report =
-        fmt::format("{:>12} {:>12} {:>10} {:>10} {:>10} {:>8}  {}\n", "asked/s", "reached/s",
-                    "p50 ms", "p99 ms", "p99.9 ms", "faults", "holds");
+std::vector<StageSummary> summaries(const std::vector<Stage>& stages) {
+    std::vector<StageSummary> all;
     for (const Stage& stage : stages) {
         const Results& results = stage.results;
         const restante::Histogram& latency = results.of(Step::session).corrected;
-        const auto milliseconds = [&](double percentile) {
-            return static_cast<double>(latency.value_at(percentile)) / 1e6;
-        };
-        const bool is_probe = stage.rate == 0;
-        const std::string asked = is_probe ? "all it does" : fmt::format("{:.1f}", stage.rate);
-        const std::string verdict =
-            is_probe ? fmt::format("(closed model, {} connections)", results.connections)
-                     : (stage.holds() ? "yes" : "no: " + printable(stage.why_not));
+        all.push_back({.rate = stage.rate,
+                       .reached = rate_reached(results),
+                       .p50 = latency.value_at(50),
+                       .p99 = latency.value_at(99),
+                       .p99_9 = latency.value_at(99.9),
+                       .faults = results.fault_total(),
+                       .connections = results.connections,
+                       .why_not = stage.why_not});
+    }
+    return all;
+}
+
+std::string stages_report(std::span<const StageSummary> stages) {
+    std::string report =
+        fmt::format("{:>12} {:>12} {:>10} {:>10} {:>10} {:>8}  {}\n", "asked/s", "reached/s",
+                    "p50 ms", "p99 ms", "p99.9 ms", "faults", "holds");
+    const auto milliseconds = [](std::uint64_t nanoseconds) {
+        return static_cast<double>(nanoseconds) / 1e6;
+    };
+    for (const StageSummary& stage : stages) {
+        std::string asked = "all it does";
+        std::string verdict = fmt::format("(closed model, {} connections)", stage.connections);
+        if (!stage.is_probe()) {
+            asked = fmt::format("{:.1f}", stage.rate);
+            verdict = stage.why_not.empty() ? "yes" : "no: " + printable(stage.why_not);
+        }
         report += fmt::format("{:>12} {:>12.1f} {:>10.3f} {:>10.3f} {:>10.3f} {:>8}  {}\n", asked,
-                              rate_reached(results), milliseconds(50), milliseconds(99),
-                              milliseconds(99.9), results.fault_total(), verdict);
+                              stage.reached, milliseconds(stage.p50), milliseconds(stage.p99),
+                              milliseconds(stage.p99_9), stage.faults, verdict);
     }
     return report;
 }

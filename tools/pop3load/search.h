@@ -3,6 +3,7 @@
 
 #include <expected>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,9 @@ struct Stage {
 using Runner = std::function<std::expected<Results, std::string>(const Load&, bool&)>;
 
 /// Searches the highest rate under which `thresholds` hold: first, with `connections` at once, what
-/// the server does at all, then by halves to 5 %. The stages in the order they were run, the probe
-/// first; a wrong answer is in the last, as nothing is searched after it.
+/// the server does at all, then upwards to a rate that fails and by halves to 5 %. The stages in
+/// the order they were run, the probe first; a wrong answer is in the last, as nothing is searched
+/// after it.
 std::expected<std::vector<Stage>, std::string> find_max_rate(
     const Runner& run, std::uint32_t connections, const std::vector<Threshold>& thresholds,
     bool& was_interrupted);
@@ -41,7 +43,8 @@ const Stage* highest_held(const std::vector<Stage>& stages);
 /// Whether it was the generator that kept every higher rate from holding.
 bool is_limited_by_generator(const std::vector<Stage>& stages);
 
-/// The stages as a table.
-std::string stages_report(const std::vector<Stage>& stages);
+/// The stages in short, for the reports; and as a table.
+std::vector<StageSummary> summaries(const std::vector<Stage>& stages);
+std::string stages_report(std::span<const StageSummary> stages);
 
 }  // namespace pop3load

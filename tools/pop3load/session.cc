@@ -103,6 +103,7 @@ Session::Want Session::go_on_with_handshake(Instant now) {
     if (!done && done.error() == Connection::Wait::writable) return Want::writable;
     if (!done) return fail(Fault::tls_failed, connection_.failure(), now);
     service_.recorder.step(Step::tls, step_begun_, step_begun_, now);
+    service_.recorder.handshake(connection_.is_resumed(), now);
     stage_ = Stage::talking;
     is_tls_wanted_ = false;
     due_ = now;

@@ -104,6 +104,7 @@ private:
     std::optional<Finding> check_stat();
     std::optional<Finding> check_listing(Verb verb);
     std::optional<Finding> check_message(const Command& command, Instant now);
+    std::optional<Finding> check_top(const Command& command);
     std::optional<Finding> verify(std::string_view message, std::uint64_t id_hash, Instant now);
     std::string where(const Expected& expected) const;
     void note_new_messages();

@@ -117,7 +117,8 @@ bool Session::answered(Instant now) {
     const bool is_first_of_two = expected.command.verb == Verb::user;
     if (!is_first_of_two && expected.command.verb != Verb::stls)
         service_.recorder.step(expected.step, expected.intended, expected.begun, now);
-    if (expected.command.verb == Verb::retr) service_.recorder.message(now);
+    if (expected.command.verb == Verb::retr)
+        service_.recorder.message(expected.intended, reader_.octets(), now);
     expected_.pop_front();
     if (!expected_.empty()) begin_answer();
     due_ = now;
@@ -166,6 +167,7 @@ std::optional<Finding> Session::check(const Expected& expected, Instant now) {
         case Verb::list:
         case Verb::uidl: return check_listing(verb);
         case Verb::retr: return check_message(expected.command, now);
+        case Verb::top: return check_top(expected.command);
         case Verb::dele:
             if (expected.command.message <= messages_.size())
                 removals_.push_back(messages_[expected.command.message - 1].id_hash);
@@ -235,6 +237,16 @@ std::optional<Finding> Session::check_message(const Command& command, Instant no
         return Finding{Fault::wrong_octets, fmt::format("LIST says {} octets, RETR sent {}",
                                                         listed.octets, reader_.octets())};
     return is_verified_ ? verify(reader_.content(), listed.id_hash, now) : std::nullopt;
+}
+
+/// Of a message that has no body a server may add the empty line that TOP ends the headers with.
+std::optional<Finding> Session::check_top(const Command& command) {
+    constexpr std::uint64_t empty_line_octets = 2;
+    if (command.message > messages_.size()) return std::nullopt;
+    const std::uint64_t octets = messages_[command.message - 1].octets;
+    if (reader_.octets() <= octets + empty_line_octets) return std::nullopt;
+    return Finding{Fault::wrong_octets,
+                   fmt::format("LIST says {} octets, TOP sent {}", octets, reader_.octets())};
 }
 
 std::optional<Finding> Session::verify(std::string_view message, std::uint64_t id_hash,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace pop3load {
 namespace {
@@ -160,12 +161,21 @@ void Worker::begin_session(const Arrival& arrival, const Turn::Taken& taken, Ins
     connected.is_live = true;
     connected.is_registered = false;
     ++in_flight_;
+    if (service_.profile.is_specmail) note_begin(connected, now);
     const Session::Want want = connected.session.begin({.user = taken.user,
                                                         .intended = arrival.intended,
                                                         .is_stat_only = arrival.pool == 1,
                                                         .dice = dice_ + arrival.number},
                                                        now);
     settle(connected, want, now);
+}
+
+/// How soon a user's mailbox is looked at again.
+void Worker::note_begin(const Connected& connected, Instant now) {
+    std::vector<Instant>& begun_at = begun_at_[connected.pool];
+    if (begun_at.size() <= connected.place) begun_at.resize(connected.place + 1);
+    const Instant before = std::exchange(begun_at[connected.place], now);
+    if (before != Instant{}) service_.recorder.looked_again(now - before);
 }
 
 /// Registers what the session waits for, or puts it away.
@@ -220,11 +230,19 @@ int Worker::wait_for_events(std::span<epoll_event> events, Instant now) {
         return ::epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()),
                               &timeout, nullptr);
     };
-    const Instant asked_until = now + std::min(wait, share_.rate == 0 ? awake_max : Duration(0));
-    while (clock_now() < asked_until) {
-        if (const int count = ask(Duration(0)); count != 0) return count;
-    }
-    return ask(wait);
+    if (share_.rate > 0) return ask(wait);
+    int count = ask(Duration(0));
+    if (count != 0) return count;
+    const Instant since = clock_now();
+    const Instant asked_until = now + std::min<Duration>(wait, awake_max);
+    while (count == 0 && clock_now() < asked_until) count = ask(Duration(0));
+    if (count == 0) count = ask(wait);
+    note_idle(since);
+    return count;
+}
+
+void Worker::note_idle(Instant since) {
+    if (share_.window.contains(since)) idle_time_ += clock_now() - since;
 }
 
 void Worker::take_events(Instant now) {

@@ -43,6 +43,8 @@ public:
     bool has_own_fault() const { return has_own_fault_.load(std::memory_order_relaxed); }
     Recorder& recorder() { return service_.recorder; }
     /// Processor time of run() inside the window, once run() has ended.
+    /// In which it had nothing to do but to wait, inside the window; closed model.
+    Duration idle_time() const { return idle_time_; }
     Duration cpu_time() const { return cpu_at_begin_ ? *cpu_at_end_ - *cpu_at_begin_ : Duration(); }
 
 private:
@@ -74,6 +76,8 @@ private:
     void begin_more(Instant now);
     void begin_session(const Arrival& arrival, const Turn::Taken& taken, Instant now);
     int wait_for_events(std::span<epoll_event> events, Instant now);
+    void note_idle(Instant since);
+    void note_begin(const Connected& connected, Instant now);
     void take_events(Instant now);
     void take_timers(Instant now);
     void settle(Connected& connected, Session::Want want, Instant now);
@@ -103,6 +107,9 @@ private:
     std::atomic<bool> stop_asked_ = false;
     std::atomic<bool> has_ended_ = false;
     std::atomic<bool> has_own_fault_ = false;
+    /// specmail2001: when each user's last session began, by place.
+    std::array<std::vector<Instant>, pools> begun_at_;
+    Duration idle_time_{};
     std::optional<Duration> cpu_at_begin_;
     std::optional<Duration> cpu_at_end_;
 };

@@ -1,4 +1,4 @@
-// Draws the report from the JSON in the page, with what plot.js has; when all is drawn, <html
+// Draws the report from the JSON in the page, with what plot.js and tables.js have; when all is drawn, <html
 // data-drawn> names the plots.
 
 const STRIP = 30;  // height of the fault strip, below the rates
@@ -246,57 +246,7 @@ function describeServer() {
         ["Measured at", server.source]]);
 }
 
-// ---- Tables and words -------------------------------------------------------------------------
-
-const COLUMNS = [["p50", "p50_us"], ["p90", "p90_us"], ["p99", "p99_us"], ["p99.9", "p99_9_us"], ["max", "max_us"]];
-
-function stepTable() {
-    const table = element("table", byId("steps"));
-    const head = element("thead", table);
-    const sides = isOpen ? ["corrected", "uncorrected"] : ["corrected"];
-    const groups = element("tr", head);
-    element("th", groups);
-    element("th", groups);
-    for (const side of sides) {
-        const title = isOpen ? (side === "corrected" ? "from the intended start (corrected)"
-                                                     : "from the actual start (uncorrected)") : "latency";
-        element("th", groups, title, "group first-of-group").colSpan = COLUMNS.length;
-    }
-    const names = element("tr", head);
-    element("th", names, "step");
-    element("th", names, "count");
-    for (const _ of sides)
-        COLUMNS.forEach(([name], i) => element("th", names, name, i ? "" : "first-of-group"));
-    const body = element("tbody", table);
-    for (const step of report.steps) {
-        const row = element("tr", body, "", step.step === "session" ? "whole" : "");
-        element("th", row, step.step).scope = "row";
-        element("td", row, count(step.corrected.count));
-        for (const side of sides)
-            COLUMNS.forEach(([, key], i) => element("td", row, duration(step[side][key]), i ? "" : "first-of-group"));
-    }
-    byId("steps-note").textContent = isOpen
-        ? "Corrected latency counts from when the step was meant to begin, so a stall is seen by every " +
-          "session it delayed; uncorrected, from when it did begin."
-        : "Closed model: a new session begins when one ends, so a stall of the server also delays the " +
-          "sessions that would have measured it. Use an open model (--rate) to judge latency.";
-}
-
-function faultTable() {
-    byId("faults-section").hidden = report.faults.total === 0;
-    if (report.faults.total === 0) return;
-    const table = element("table", byId("faults"));
-    const head = element("tr", element("thead", table));
-    for (const [name, className] of [["kind"], ["count"], ["first example", "words"]])
-        element("th", head, name, className).style.textAlign = className ? "left" : "";
-    const body = element("tbody", table);
-    for (const fault of report.faults.kinds) {
-        const row = element("tr", body);
-        element("th", row, fault.kind).scope = "row";
-        element("td", row, count(fault.count), fault.wrong_answer ? "bad" : "");
-        element("td", row, (fault.wrong_answer ? "Wrong answer: " : "") + visible(fault.example), "words");
-    }
-}
+// ---- Words -------------------------------------------------------------------------
 
 function tile(list, name, value, small, isBad) {
     const box = element("div", list, "", isBad ? "bad" : "");
@@ -356,9 +306,12 @@ function describe() {
     facts(byId("facts"), [
         ["Work", `${count(measured.sessions_ended)} sessions, ${count(measured.commands)} commands, ` +
             `${count(measured.messages)} messages, ${octets(measured.octets)} received; ` +
-            `${count(measured.bodies_verified)} bodies verified`],
+            `${count(measured.bodies_verified)} bodies verified` +
+            (measured.tls_handshakes ? `; ${count(measured.tls_handshakes)} TLS handshakes, ` +
+                `${count(measured.tls_resumed)} resumed` : "")],
         ["Generator", `${percent(generator.cpu_share)} of ${plural(run.threads, "thread")}; send lag p50 ${duration(lag.p50_us)}, ` +
-            `p99 ${duration(lag.p99_us)}, max ${duration(lag.max_us)}`],
+            `p99 ${duration(lag.p99_us)}, max ${duration(lag.max_us)}` +
+            (generator.saturated ? "; it hardly ever had to wait for the server: what was reached may be its own limit" : "")],
         ["Machine", `${machine.processor}, ${count(machine.logical_processors)} logical processors, ` +
             `${octets(machine.memory_octets)}, ${machine.kernel}`],
         ["Seed", String(run.seed)]]);
@@ -380,7 +333,7 @@ function attempt(draw) {
 
 const plots = [drawRate, drawHeat, drawSpectrum, drawInFlight];
 if (report.server) plots.push(drawServerCpu, drawServerMemory);
-[describe, verdict, tiles, describeServer, stepTable, faultTable, spectrumKey, ...plots].forEach(attempt);
+[describe, verdict, tiles, describeServer, stageTable, stepTable, faultTable, spectrumKey, ...plots].forEach(attempt);
 root.dataset.drawn = [...document.querySelectorAll("svg[data-plot]")].map((svg) => svg.dataset.plot).join(" ");
 
 let drawnWidth = root.clientWidth;
