@@ -59,11 +59,10 @@ struct SessionEnd {
 class GsaslExchange final : public SaslExchange {
 public:
     GsaslExchange(SaslMechanism mechanism, const SaslPolicy& policy, const SaslChannel& channel);
-    GsaslExchange(const GsaslExchange&) = delete;
-    GsaslExchange& operator=(const GsaslExchange&) = delete;
     ~GsaslExchange() override {
         wipe(first_);
         wipe(messages_);
+        wipe(proof_);
     }
 
     SaslStep start() override;
@@ -107,6 +106,7 @@ private:
     std::string output_;
     // SCRAM's, from the challenge to the proof.
     std::string messages_;  // of AuthMessage, what goes before client-final-message; then all of it
+    std::string proof_;     // its `p=`, decoded
     bool are_keys_derived_ = false;
     std::optional<Account> account_;
     const char* refusal_ = nullptr;
@@ -239,8 +239,9 @@ bool GsaslExchange::is_same_identity() const {
 }
 
 SaslStep GsaslExchange::take_proof(std::string_view response) {
-    const std::optional<ScramFinal> final = parse_scram_final(response);
+    std::optional<ScramFinal> final = parse_scram_final(response);
     if (!final) return {SaslStep::Kind::malformed};
+    proof_ = std::move(final->proof);
     is_bound_ = final->binding == binding_;
     first_ = response;
     messages_ += final->without_proof;
@@ -251,9 +252,7 @@ SaslStep GsaslExchange::take_proof(std::string_view response) {
 /// does not fit the new one's keys.
 SaslStep GsaslExchange::judge(const Credentials& credentials) {
     const ScramKeys& keys = credentials.scram;
-    const std::optional<ScramFinal> final = parse_scram_final(first_);
-    ASSERT(final.has_value());
-    if (credentials.are_to_be_derived && !fits_scram_keys(keys, messages_, final->proof)) {
+    if (credentials.are_to_be_derived && !fits_scram_keys(keys, messages_, proof_)) {
         ASSERT(!std::exchange(are_keys_derived_, true));
         return query(true);
     }

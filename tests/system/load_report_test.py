@@ -102,6 +102,15 @@ class LoadReportTest(unittest.TestCase):
         self.assertIn("&lt;/script&gt;&lt;script&gt;document.title='x'&lt;/script&gt;", drawn)
         self.assertNotIn("\x1b", drawn)
 
+    def test_the_runs_of_a_search_are_a_table(self):
+        self.assertNotIn("stages-section", self.drawn_page("stages").hidden)
+        text, _ = self.browse("--dump-dom")
+        rows = re.findall(r"<tr>(.*?)</tr>", text.split('id="stages"', 1)[1].split("</table>", 1)[0])
+        self.assertEqual([re.sub("<[^>]*>", " ", row).split()[0] for row in rows],
+                         ["asked/s", "all", "630", "945"])
+        self.assertIn("no: late", rows[3])
+        self.assertIn("stages-section", self.drawn_page("sample").hidden)
+
     def test_the_closed_model_without_a_server_has_its_plots(self):
         page = self.drawn_page("closed")
         self.assertEqual(list(page.marks), ["rate", "heat", "spectrum", "in-flight"])
