@@ -6,6 +6,14 @@
 #include "script.h"
 
 namespace pop3load {
+namespace {
+
+double share_of_threads(const Results& results, double seconds) {
+    const double available = results.seconds * results.threads;
+    return available <= 0 ? 0 : seconds / available;
+}
+
+}  // namespace
 
 double rate_reached(const Results& results) {
     if (results.seconds <= 0) return 0;
@@ -44,15 +52,17 @@ bool is_specmail(const Results& results) {
 }
 
 double generator_cpu_share(const Results& results) {
-    const double available = results.seconds * results.threads;
-    return available <= 0 ? 0 : results.generator_cpu_seconds / available;
+    return share_of_threads(results, results.generator_cpu_seconds);
+}
+
+double generator_idle_share(const Results& results) {
+    return share_of_threads(results, results.generator_idle_seconds);
 }
 
 bool is_saturated(const Results& results) {
     constexpr double idle_share_min = 0.05;
-    const double available = results.seconds * results.threads;
     return results.model == Model::closed && results.sessions_ended > 0 &&
-           results.generator_idle_seconds < idle_share_min * available;
+           generator_idle_share(results) < idle_share_min;
 }
 
 std::optional<double> server_microseconds_per(const Results& results, std::uint64_t units) {

@@ -32,6 +32,8 @@ bool is_specmail(const Results& results);
 
 /// Of the processor time its threads could have had, what the generator used: 0 to 1.
 double generator_cpu_share(const Results& results);
+/// Of the same, in which it waited for the server (closed model).
+double generator_idle_share(const Results& results);
 
 /// A closed loop whose threads hardly ever had to wait: it may have been the limit, not the server.
 bool is_saturated(const Results& results);

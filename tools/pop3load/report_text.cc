@@ -127,7 +127,7 @@ std::string generator_lines(const Results& results) {
         text += fmt::format(
             ";\n  it had to wait for the server in {} of the time only, so what was reached may be"
             "\n  its own limit: raise --threads, or use another machine",
-            share_text(results.generator_idle_seconds / (results.seconds * results.threads)));
+            share_text(generator_idle_share(results)));
     return text + "\n" + waited_lines(results);
 }
 

@@ -78,10 +78,9 @@ struct Results {
     std::uint64_t sessions_begun = 0;
     std::uint64_t sessions_ended = 0;  ///< well
     std::uint64_t commands = 0;
-    std::uint64_t messages = 0;  ///< fetched whole
-    std::uint64_t messages_late =
-        0;                     ///< of them; as SPECmail2001 has it: later than 5 s + octets / 3,000
-    std::uint64_t octets = 0;  ///< received
+    std::uint64_t messages = 0;         ///< fetched whole
+    std::uint64_t messages_late = 0;    ///< of them, after 5 s + octets / 3,000 (SPECmail2001)
+    std::uint64_t octets = 0;           ///< received
     std::uint64_t bodies_verified = 0;  ///< compared with their mark
     std::uint64_t bodies_unmarked = 0;  ///< looked at, and no mark was in them
     std::uint64_t tls_handshakes = 0;
