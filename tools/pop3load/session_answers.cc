@@ -216,18 +216,19 @@ std::optional<Finding> Session::check_listing(Verb verb) {
                    fmt::format("STAT says {} octets, LIST adds up to {}", stat_->octets, octets)};
 }
 
-/// For leave-on-server: in a client's first session it has seen all but the last message before,
-/// and in a share of the others the last one stands for one that has come.
+/// For leave-on-server: what is new to the ledger is fetched. Where there is nothing, or all of it
+/// because a user's first session only begins the ledger, the last message stands in a share of the
+/// sessions for one that has come.
 void Session::note_new_messages() {
     std::uint32_t number = 0;
     for (const Listed& message : messages_) {
         ++number;
         if (message.is_new) new_messages_.push_back(number);
     }
-    if (messages_.empty()) return;
     const bool is_first_session = new_messages_.size() == messages_.size();
-    const bool finds_one = new_messages_.empty() && random_.unit() < service_.options.new_share;
-    if (is_first_session || finds_one) new_messages_ = {number};
+    if (is_first_session) new_messages_.clear();
+    if (!new_messages_.empty() || messages_.empty()) return;
+    if (random_.unit() < service_.options.new_share) new_messages_ = {number};
 }
 
 std::optional<Finding> Session::check_message(const Command& command, Instant now) {
