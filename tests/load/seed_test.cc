@@ -335,6 +335,18 @@ TEST_CASE("the profiles of --mail are those that are named") {
     CHECK(find_mail_profile("specmail2001")->sizes.mean() == doctest::Approx(24'532.5));
 }
 
+TEST_CASE("specmail2001's maildrops are empty where its users look in vain") {
+    SeedOptions options;
+    options.counts = Distribution::constant(3);
+    options.user_count = 1'000;
+    options.has_retry_pool = find_mail_profile("specmail2001")->has_retry_pool;
+    CHECK(MaildropPlan(options, 0).count() == 3);
+    CHECK(MaildropPlan(options, 924).count() == 3);
+    CHECK(MaildropPlan(options, 925).count() == 0);
+    CHECK(MaildropPlan(options, 999).count() == 0);
+    CHECK(plan_totals(options).messages == 3 * 925);
+}
+
 TEST_CASE("the totals that room is checked for are what is made") {
     SeedWorld world;
     world.options.counts = Distribution::specmail_counts();

@@ -119,6 +119,13 @@ class LoadRunTest(LoadCase):
         self.assertAlmostEqual(report.measured["sessions_begun"], 100, delta=50)
         self.assertIsNone(report.measured["looked_again_seconds"])
 
+    def test_specmail2001_takes_all_it_finds_in_either_pool(self):
+        world = SeededWorld(self, "--messages", "2", "--sizes", "600")
+        server = world.serve()
+        self.run_load(server.port, "--profile", "specmail2001", "--rate", "50", users=USERS, seconds="2s",
+                      expect=0)
+        self.assertEqual([world.stored(f"user{user}") for user in range(USERS)], [{}] * USERS)
+
     def test_specmail2001_says_how_soon_a_mailbox_was_looked_at_again(self):
         with FalseServer() as server:
             done, report = self.run_load(server.port, "--profile", "specmail2001", "--rate", "50", users=20,

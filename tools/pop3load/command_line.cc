@@ -323,6 +323,7 @@ void add_seed_command(CLI::App& app, SeedOptions& options, int& exit_code) {
         if (!profile) throw CLI::ValidationError("--mail", "no mail profile " + name);
         options.counts = profile->counts;
         options.sizes = profile->sizes;
+        options.has_retry_pool = profile->has_retry_pool;
     };
     std::string names;
     for (const std::string_view name : mail_profile_names())

@@ -288,7 +288,7 @@ std::span<const std::string_view> mail_profile_names() { return profile_names; }
 std::optional<MailProfile> find_mail_profile(std::string_view name) {
     const Distribution sizes = Distribution::constant(poll_message_octets);
     if (name == "specmail2001") {
-        return MailProfile{Distribution::specmail_counts(), Distribution::specmail_sizes()};
+        return MailProfile{Distribution::specmail_counts(), Distribution::specmail_sizes(), true};
     }
     if (name == "poll20") return MailProfile{Distribution::constant(20), sizes};
     if (name == "poll1000") return MailProfile{Distribution::constant(1'000), sizes};

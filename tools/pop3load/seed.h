@@ -15,8 +15,9 @@ namespace pop3load {
 
 /// What is in the maildrops.
 struct MailProfile {
-    Distribution counts;  ///< messages in a maildrop
-    Distribution sizes;   ///< octets on the wire
+    Distribution counts;          ///< messages in a maildrop
+    Distribution sizes;           ///< octets on the wire
+    bool has_retry_pool = false;  ///< as in SeedOptions
 };
 /// "specmail2001", "poll20", "poll1000", "poll10000": what --mail takes.
 std::span<const std::string_view> mail_profile_names();
@@ -34,6 +35,9 @@ struct SeedOptions {
 
     Distribution counts = Distribution::constant(20);
     Distribution sizes = Distribution::constant(3'000);
+    /// The maildrops of the users that `--profile specmail2001` lets look in vain are empty
+    /// (schedule.h, pool_counts()).
+    bool has_retry_pool = false;
     LineEnds line_ends = LineEnds::lf;
     bool has_stored_size = false;  ///< ",S=" in the names: octets of the file
     bool has_wire_size = false;    ///< ",W=" in the names: octets with CRLF

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "schedule.h"
 
 namespace pop3load {
 namespace {
@@ -22,6 +23,10 @@ std::uint64_t mixed(std::uint64_t left, std::uint64_t right) {
     return Random(left ^ (right * 0xd1342543de82ef95 + 0x2545f4914f6cdd1d)).next();
 }
 
+bool has_mail(const SeedOptions& options, std::size_t maildrop) {
+    return maildrop < pool_counts(options.user_count, options.has_retry_pool)[0];
+}
+
 std::uint64_t in_blocks(std::uint64_t octets) {
     return (octets + block_octets - 1) / block_octets * block_octets;
 }
@@ -32,7 +37,7 @@ MaildropPlan::MaildropPlan(const SeedOptions& options, std::size_t maildrop)
     : options_(options),
       stream_(mixed(options.seed, maildrop)),
       random_(stream_),
-      count_(options.counts.sample(random_)) {}
+      count_(has_mail(options, maildrop) ? options.counts.sample(random_) : 0) {}
 
 PlannedMessage MaildropPlan::next() {
     ASSERT(drawn_ < count_);

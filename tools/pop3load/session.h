@@ -39,8 +39,7 @@ public:
     struct Start {
         std::uint32_t user;
         Instant intended;
-        bool is_stat_only = false;  ///< specmail2001: the pool whose mailboxes are empty
-        std::uint64_t dice = 0;     ///< what the session draws follows from it
+        std::uint64_t dice = 0;  ///< what the session draws follows from it
     };
     /// What the session waits for.
     enum class Want : std::uint8_t {

@@ -192,7 +192,6 @@ std::optional<Finding> Session::check_stat() {
     stat_ = read_stat(reader_.status());
     if (!stat_)
         return Finding{Fault::malformed_answer, "no two numbers: " + std::string(reader_.status())};
-    if (start_.is_stat_only) script_.leave();
     return service_.ledgers[start_.user].check_count(stat_->count);
 }
 

@@ -164,7 +164,6 @@ void Worker::begin_session(const Arrival& arrival, const Turn::Taken& taken, Ins
     if (service_.profile.is_specmail) note_begin(connected, now);
     const Session::Want want = connected.session.begin({.user = taken.user,
                                                         .intended = arrival.intended,
-                                                        .is_stat_only = arrival.pool == 1,
                                                         .dice = dice_ + arrival.number},
                                                        now);
     settle(connected, want, now);
