@@ -1,5 +1,7 @@
 """A POP3 server that answers wrongly on purpose, in one way at a time: what a load generator must
 notice. One thread a connection; a fixed maildrop a user."""
+import base64
+import hashlib
 import socketserver
 import threading
 import time
@@ -38,6 +40,8 @@ class FalseServer(socketserver.ThreadingTCPServer):
 class Session(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
 
+    TIMESTAMP = "<1@false.example>"  # for APOP
+
     def is_(self, mischief):
         return self.server.mischief == mischief
 
@@ -50,7 +54,7 @@ class Session(socketserver.StreamRequestHandler):
             return self.wfile.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         if self.is_("hang"):
             return time.sleep(30)
-        self.say("+OK POP3 ready")
+        self.say("+OK POP3 ready" + ("" if self.is_("no timestamp") else " " + self.TIMESTAMP))
         while words := self.rfile.readline().decode().split():
             if not self.answer(words[0].lower(), words[1:]):
                 break
@@ -68,7 +72,18 @@ class Session(socketserver.StreamRequestHandler):
         self.say("+OK")
 
     def do_pass(self, password):
-        if self.is_("refuse login") or (password != "secret" and not self.is_("accept anything")):
+        return self.log_in(password == "secret")
+
+    def do_apop(self, name, digest):
+        self.user = name
+        return self.log_in(digest == hashlib.md5(self.TIMESTAMP.encode() + b"secret").hexdigest())
+
+    def do_auth(self, mechanism, response):
+        identity, self.user, password = base64.b64decode(response).decode().split("\0")
+        return self.log_in((mechanism, identity, password) == ("PLAIN", "", "secret"))
+
+    def log_in(self, is_right):
+        if self.is_("refuse login") or not (is_right or self.is_("accept anything")):
             return self.say("-ERR [AUTH] no")
         with self.server.lock:
             self.server.sessions += 1

@@ -57,6 +57,20 @@ class LoadRunTest(LoadCase):
             self.assertEqual((fetched["0"], fetched["1"]), (0, 1))
             self.assertAlmostEqual(fetched["0.5"], 0.5, delta=0.35)  # of 40 sessions: 4 deviations
 
+    def test_every_way_to_log_in(self):
+        for auth in ("user", "apop", "plain"):
+            for password, expected in (("secret", 0), ("wrong", 1)):
+                with self.subTest(auth=auth, password=password), FalseServer() as server:
+                    _, report = self.run_load(server.port, "--auth", auth, "--password", password, expect=expected)
+                self.assertEqual(set(report.faults), {"login_refused"} if expected else set())
+
+    def test_apop_with_a_server_that_does_not_offer_it(self):
+        with FalseServer("no timestamp") as server:
+            done, report = self.run_load(server.port, "--auth", "apop", expect=1)
+            self.run_load(server.port, "--auth", "plain", expect=0)
+        self.assertEqual(set(report.faults), {"no_apop"})
+        self.assertIn("the server offers no APOP", done.stderr)
+
     def test_deleting_leaves_nothing_and_nothing_comes_back(self):
         world = SeededWorld(self, "--messages", "7", "--sizes", "2000")
         server = world.serve()

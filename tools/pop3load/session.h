@@ -99,6 +99,7 @@ private:
     bool take(std::string_view arrived, Instant now);
     bool answered(Instant now);
     std::optional<Finding> check(const Expected& expected, Instant now);
+    std::optional<Finding> check_greeting();
     std::optional<Finding> check_login(const Expected& expected);
     std::optional<Finding> check_stat();
     std::optional<Finding> check_listing(Verb verb);

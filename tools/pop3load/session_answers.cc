@@ -147,11 +147,7 @@ std::string Session::where(const Expected& expected) const {
 /// What is wrong with the answer, if anything is.
 std::optional<Finding> Session::check(const Expected& expected, Instant now) {
     const std::string_view status = reader_.status();
-    if (expected.step == Step::greeting) {
-        timestamp_ = apop_timestamp(status);
-        if (reader_.is_ok()) return std::nullopt;
-        return Finding{Fault::command_refused, "greeting: " + std::string(status)};
-    }
+    if (expected.step == Step::greeting) return check_greeting();
     const Verb verb = expected.command.verb;
     if (expected.step == Step::auth) return check_login(expected);
     if (verb == Verb::quit) {
@@ -174,6 +170,16 @@ std::optional<Finding> Session::check(const Expected& expected, Instant now) {
             return std::nullopt;
         default: return std::nullopt;
     }
+}
+
+std::optional<Finding> Session::check_greeting() {
+    const std::string_view status = reader_.status();
+    timestamp_ = apop_timestamp(status);
+    if (!reader_.is_ok())
+        return Finding{Fault::command_refused, "greeting: " + std::string(status)};
+    if (service_.options.login != LoginMethod::apop || !timestamp_.empty()) return std::nullopt;
+    return Finding{Fault::no_apop, "the server offers no APOP, its greeting has no timestamp: " +
+                                       std::string(status)};
 }
 
 std::optional<Finding> Session::check_login(const Expected& expected) {

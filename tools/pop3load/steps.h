@@ -35,8 +35,9 @@ constexpr std::string_view name_of(Step step) { return step_names[static_cast<st
 
 /// What went wrong with a session; it ends with the first.
 enum class Fault : std::uint8_t {
-    connect_failed,  ///< refused, unreachable, no port left
+    connect_failed,  ///< refused, unreachable
     tls_failed,
+    no_apop,              ///< the greeting has no timestamp for --auth apop
     login_refused,        ///< -ERR to a right password
     closed,               ///< the server closed, or reset, before the answer was whole
     timed_out,            ///< no octet for --timeout
@@ -51,11 +52,13 @@ enum class Fault : std::uint8_t {
     message_resurrected,  ///< a message is back whose deletion was acknowledged
     wrong_password_accepted,
 };
-inline constexpr std::array<std::string_view, 15> fault_names = {
-    "connect_failed", "tls_failed",          "login_refused",          "closed",
-    "timed_out",      "malformed_answer",    "command_refused",        "wrong_count",
-    "wrong_octets",   "wrong_content",       "unique_id_repeated",     "unique_id_changed",
-    "message_lost",   "message_resurrected", "wrong_password_accepted"};
+inline constexpr std::array<std::string_view, 16> fault_names = {
+    "connect_failed",         "tls_failed",      "no_apop",
+    "login_refused",          "closed",          "timed_out",
+    "malformed_answer",       "command_refused", "wrong_count",
+    "wrong_octets",           "wrong_content",   "unique_id_repeated",
+    "unique_id_changed",      "message_lost",    "message_resurrected",
+    "wrong_password_accepted"};
 inline constexpr std::size_t faults = fault_names.size();
 using FaultCounts = std::array<std::uint64_t, faults>;  ///< by kind
 
