@@ -85,6 +85,23 @@ TEST_CASE("wrong answers are told also of a run in which the generator fell behi
     CHECK(why(results) == "wrong answers: message_lost 1 times, first: gone");
 }
 
+TEST_CASE(
+    "the generator must have been in time at the highest percentile that is asked of the server") {
+    Results results = run_of(1'000, 1'000);
+    for (int i = 0; i < 1'000; ++i) results.send_lag.record(i < 980 ? 1'000 : 20'000'000);
+    const auto fell_behind = [&](std::string_view thresholds) {
+        Results judged = results;
+        judge_generator(judged, *parse_thresholds(thresholds));
+        return judged.fell_behind_cause;
+    };
+    CHECK(fell_behind("p50<1s") == "");  // p95 at the least, which was in time
+    CHECK(fell_behind("p90<1s,errors<1%") == "");
+    CHECK(fell_behind("p99<50ms") == "p99 of how late it was itself is 20.0 ms, more than 10.0 ms");
+    CHECK(fell_behind("p50<1s,stat.p99.9<1s").starts_with("p99.9 of"));
+    results.model = Model::closed;
+    CHECK(fell_behind("p99<50ms") == "");
+}
+
 TEST_CASE("what the generator lacks is told as the generator's") {
     Results results = run_of(100, 50);
     results.fell_behind = results.has_own_fault = true;

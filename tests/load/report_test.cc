@@ -239,7 +239,7 @@ TEST_CASE("the summary tells rate, latency of both kinds, faults, and what the s
 TEST_CASE("the summary says when the generator, not the server, was the limit") {
     Results results = empty_results();
     results.fell_behind = true;
-    results.fell_behind_cause = "its threads were busy 99 % of the time.";
+    results.fell_behind_cause = "its threads were busy 99 % of the time";
     const std::string text = text_report(results);
     CHECK(has(text, "The generator fell behind: its threads were busy 99 % of the time.\n"));
     CHECK(has(text, "this is no result. Lower --rate"));

@@ -49,9 +49,11 @@ class LoadCase(unittest.TestCase):
             if expect == 0 and seconds != LONGER and done.stderr.endswith("no session ended well\n"):
                 return self.run_load(port, *arguments, seconds=LONGER, timeout=timeout, users=users,
                                      threads=threads, expect=expect)
-            if expect is not None:
-                # A busy machine holds up the generator, and it says so: no matter here.
-                codes = [expect, FELL_BEHIND] if expect == 0 else [expect]
-                self.assertIn(done.returncode, codes, done.stdout + done.stderr)
             text = report.read()
-            return done, Report(text) if text else None
+            told = Report(text) if text else None
+            # A busy machine holds up the generator, and it says so: no matter here.
+            is_held_up = (expect == 0 and done.returncode == FELL_BEHIND and told is not None
+                          and not told.generator["own_fault"])
+            if expect is not None and not is_held_up:
+                self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
+            return done, told

@@ -283,7 +283,9 @@ void add_run_command(CLI::App& app, Options& options, int& exit_code) {
     add_reports(*run, options);
     run->footer(profile_help() +
                 "\nExit: 0 held, 1 a wrong answer or a threshold, 2 usage, 4 the generator fell "
-                "behind or could not go on.\nNobody else may delete mail meanwhile: it would "
+                "behind (it was more than\n10 ms late itself at p95, or at the highest percentile "
+                "that a threshold asks of the server) or could not\ngo on.\nNobody else may delete "
+                "mail meanwhile: it would "
                 "count as lost.");
     run->callback([&] { exit_code = load_command(options); });
 }

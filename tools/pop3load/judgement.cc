@@ -15,6 +15,10 @@ namespace {
 /// Faults of any kind, of the sessions begun, above which a run has failed (SPECmail2001 §2).
 constexpr double fault_share_max = 0.01;
 
+/// How late the generator may be, at the percentile that counts.
+constexpr std::uint64_t lag_max_nanoseconds = 10'000'000;
+constexpr double lag_percentile_min = 95;
+
 /// Of the sessions that began, how many must have ended for the rate to be reached.
 constexpr double ended_share_min = 0.95;
 
@@ -71,7 +75,7 @@ Judgement judge_wrong_answers(const Results& results) {
     return judgement;
 }
 
-Judgement judge_generator(const Results& results) {
+Judgement judge_fell_behind(const Results& results) {
     if (!results.fell_behind) return {};
     if (results.has_own_fault)
         return {exit_fell_behind,
@@ -99,8 +103,22 @@ Judgement judge_faults(const Results& results, const std::vector<Threshold>& thr
 
 }  // namespace
 
+void judge_generator(Results& results, const std::vector<Threshold>& thresholds) {
+    if (results.model == Model::closed || results.has_own_fault) return;
+    double percentile = lag_percentile_min;
+    for (const Threshold& threshold : thresholds)
+        percentile = std::max(percentile, threshold.percentile);
+    const std::uint64_t lag = results.send_lag.value_at(percentile);
+    if (lag <= lag_max_nanoseconds) return;
+    results.fell_behind = true;
+    results.fell_behind_cause =
+        fmt::format("p{:g} of how late it was itself is {}, more than {}", percentile,
+                    duration_text(static_cast<double>(lag)),
+                    duration_text(static_cast<double>(lag_max_nanoseconds)));
+}
+
 Judgement judge(const Results& results, const std::vector<Threshold>& thresholds) {
-    for (const Judgement& judgement : {judge_wrong_answers(results), judge_generator(results),
+    for (const Judgement& judgement : {judge_wrong_answers(results), judge_fell_behind(results),
                                        judge_faults(results, thresholds)})
         if (judgement.code != exit_ok) return judgement;
     Judgement judgement;

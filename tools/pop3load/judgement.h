@@ -15,6 +15,10 @@ struct Judgement {
     std::vector<std::string> why;  ///< sentences without a full stop; empty: nothing is wrong
 };
 
+/// Whether the generator itself was the limit: in the open model it must have been in time at every
+/// percentile that the thresholds judge the server at, and at the 95th. judge() reads what it says.
+void judge_generator(Results& results, const std::vector<Threshold>& thresholds);
+
 /// Wrong answers come before all else, also of a run that its generator spoilt. A run fails with
 /// more faults than 1 % of its sessions, unless a threshold bounds its errors.
 Judgement judge(const Results& results, const std::vector<Threshold>& thresholds);

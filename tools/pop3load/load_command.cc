@@ -86,9 +86,11 @@ std::optional<std::vector<Threshold>> thresholds_of(const std::vector<std::strin
     return all;
 }
 
-Runner runner(const Setting& setting) {
-    return [&setting](const Load& load, bool& was_interrupted) {
-        return run_load(setting, load, was_interrupted);
+Runner runner(const Setting& setting, const std::vector<Threshold>& thresholds) {
+    return [&](const Load& load, bool& was_interrupted) {
+        std::expected<Results, std::string> results = run_load(setting, load, was_interrupted);
+        if (results) judge_generator(*results, thresholds);
+        return results;
     };
 }
 
@@ -117,8 +119,9 @@ int search_max(const Setting& setting, const std::vector<Threshold>& thresholds)
     bool was_interrupted = false;
     const Options& options = setting.options;
     const auto users = static_cast<std::uint32_t>(setting.users.count());
-    const auto stages = find_max_rate(runner(setting), std::min(probe_connections, users),
-                                      thresholds, was_interrupted);
+    const auto stages =
+        find_max_rate(runner(setting, thresholds), std::min(probe_connections, users), thresholds,
+                      was_interrupted);
     if (!stages) return fail(stages.error());
     const std::vector<StageSummary> all = summaries(*stages);
     std::fputs(stages_report(all).c_str(), stdout);
@@ -144,7 +147,7 @@ int run_all_stages(const Setting& setting, double rate, const std::vector<Thresh
     bool was_interrupted = false;
     const Options& options = setting.options;
     const auto stages =
-        run_stages(runner(setting), rate, options.stages, thresholds, was_interrupted);
+        run_stages(runner(setting, thresholds), rate, options.stages, thresholds, was_interrupted);
     if (!stages) return fail(stages.error());
     const std::vector<StageSummary> all = summaries(*stages);
     std::fputs(stages_report(all).c_str(), stdout);
@@ -160,7 +163,8 @@ int run_all_stages(const Setting& setting, double rate, const std::vector<Thresh
 
 int single(const Setting& setting, const Load& load, const std::vector<Threshold>& thresholds) {
     bool was_interrupted = false;
-    const std::expected<Results, std::string> results = run_load(setting, load, was_interrupted);
+    const std::expected<Results, std::string> results =
+        runner(setting, thresholds)(load, was_interrupted);
     if (!results) return fail(results.error());
     std::fputs(text_report(*results).c_str(), stdout);
     const bool is_written = write_reports(setting.options, *results);

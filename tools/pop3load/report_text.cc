@@ -170,7 +170,7 @@ std::string verdict(const Results& results) {
                             printable(results.fell_behind_cause));
     if (results.fell_behind && !results.has_own_fault)
         text += fmt::format(
-            "\nThe generator fell behind: {}\nIt, not the server, was the limit, so this is no "
+            "\nThe generator fell behind: {}.\nIt, not the server, was the limit, so this is no "
             "result. Lower --rate, raise\n--threads, or run pop3load on another machine.\n",
             printable(results.fell_behind_cause));
     return text;

@@ -15,9 +15,6 @@
 namespace pop3load {
 namespace {
 
-/// An open run whose generator begins one session in twenty later than this measured itself.
-constexpr std::uint64_t lag_max_nanoseconds = 10'000'000;
-
 /// After the end of a second the threads publish it.
 constexpr std::chrono::milliseconds publishing_time{20};
 
@@ -87,7 +84,6 @@ private:
     void collect();
     void share_out_usage();
     void measure(UsageMeter& meter);
-    void judge(Results& results) const;
 
     const Options& options_;
     const Load load_;
@@ -230,7 +226,6 @@ Results Run::finish(bool& was_interrupted) {
     results.intervals = std::move(intervals_);
     results.server = usage_;
     describe(results);
-    judge(results);
     return results;
 }
 
@@ -248,16 +243,6 @@ void Run::describe(Results& results) const {
     results.started_unix_seconds =
         std::time(nullptr) -
         std::chrono::duration_cast<std::chrono::seconds>(clock_now() - window_.begin).count();
-}
-
-/// Whether the generator itself was the limit.
-void Run::judge(Results& results) const {
-    if (results.model == Model::closed || results.has_own_fault) return;
-    const std::uint64_t lag = results.send_lag.value_at(95);
-    if (lag <= lag_max_nanoseconds) return;
-    results.fell_behind = true;
-    results.fell_behind_cause = fmt::format(
-        "one session in twenty was begun {:.1f} ms late or more", static_cast<double>(lag) / 1e6);
 }
 
 }  // namespace

@@ -283,7 +283,7 @@ function verdict() {
     else if (generator.own_fault)
         say("No result: the generator could not go on.", `${generator.fell_behind_cause}.`, true);
     else if (generator.fell_behind)
-        say("No result: the generator fell behind.", `${generator.fell_behind_cause} It, not the server, was the limit.`, true);
+        say("No result: the generator fell behind.", `${generator.fell_behind_cause}. It, not the server, was the limit.`, true);
     else if (faults.total > 0)
         say(`${plural(faults.total, "session")} failed`, `(${percent(faults.share)}), none by a wrong answer.`, true);
     else if (measured.sessions_ended === 0)
