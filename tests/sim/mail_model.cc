@@ -1,6 +1,7 @@
 #include "sim/mail_model.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "maildir/maildir_name.h"
 #include "sim/wire_reply.h"
@@ -16,19 +17,27 @@ std::string unique_id_of(const std::string& base) {
 
 }  // namespace
 
-// As most MTAs do it: written to tmp/, linked into new/, then unlinked.
+// As most MTAs do it: written to tmp/, linked into new/, then unlinked, which is due when the next
+// message comes at the latest.
 void MailModel::deliver(const std::string& user, const Delivery& delivery) {
     const std::string& base = delivery.base;
     SimFileSystem& files = world_.files();
     const std::string maildrop = World::maildrop(user);
     for (const char* folder : {"/new", "/cur", "/tmp"}) files.make_directory(maildrop + folder);
     files.write_file(maildrop + "/tmp/" + base, SimContent(delivery.octets));
+    finish_delivery();
     files.add_name(maildrop + "/tmp/" + base, maildrop + "/new/" + base);
-    files.unlink(maildrop + "/tmp/" + base);
+    being_delivered_ = maildrop + "/tmp/" + base;
+    if (now_ % 2 == 0) finish_delivery();
     Message& message = mail_[user][delivery.unique_id.value_or(unique_id_of(base))];
     message = {base, wire_form(delivery.octets), delivery.octets.size(), now_};
     message.copies.push_back({file_of(user, base), now_});
     touched_[user] = now_;
+}
+
+void MailModel::finish_delivery() {
+    const std::string path = std::exchange(being_delivered_, {});
+    if (!path.empty() && world_.files().exists(path)) world_.files().unlink(path);
 }
 
 std::string MailModel::path_of(const std::string& user, const std::string& base) {
@@ -51,7 +60,7 @@ void MailModel::remove(const std::string& user, const std::string& base) {
     const std::string path = path_of(user, base);
     if (path.empty()) return;
     for (auto& [unique_id, message] : mail_[user]) {
-        if (message.base == base) message.may_go = true;
+        if (message.base == base) message.may_go = now_;
     }
     world_.files().unlink(path);
     touched_[user] = now_;
@@ -109,7 +118,14 @@ const MailModel::Message* MailModel::find(const std::string& user, const std::st
 }
 
 void MailModel::may_go(const std::string& user, const std::string& unique_id) {
-    if (Message* message = find_mutable(user, unique_id)) message->may_go = true;
+    if (Message* message = find_mutable(user, unique_id)) message->may_go = now_;
+}
+
+void MailModel::note_let_in(const std::string& user, Step asked) {
+    for (auto& [unique_id, message] : mail_[user]) {
+        const bool was_asked_before = message.may_go < asked;
+        if (was_asked_before && !path_of(user, message.base).empty()) message.may_go = never_yet;
+    }
 }
 
 void MailModel::must_be_gone(const std::string& user, const std::string& unique_id, Step asked,
@@ -189,11 +205,11 @@ void MailModel::look_at(Message& message, const std::string& unique_id, bool is_
     if (is_there && message.gone != never_yet && moment == Moment::ordinary)
         verdicts_.fail(Invariant::removals_are_final, "it came back without a crash: " + unique_id);
     // Whoever might have removed it is gone: that needs a new QUIT.
-    if (is_there && moment != Moment::ordinary) message.may_go = false;
+    if (is_there && moment != Moment::ordinary) message.may_go = never_yet;
     if (is_there) message.gone = never_yet;
     if (is_there || message.gone != never_yet) return;
     message.gone = now_;
-    if (!message.may_go)
+    if (message.may_go == never_yet)
         verdicts_.fail(Invariant::only_marked_removed, "nobody marked it and quit: " + unique_id);
 }
 

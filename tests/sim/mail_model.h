@@ -35,8 +35,8 @@ public:
         std::string text;  ///< as clients must hold it
         std::uint64_t stored_octets = 0;
         Step delivered = 0;
-        Step gone = never_yet;  ///< as first seen
-        bool may_go = false;
+        Step gone = never_yet;    ///< as first seen
+        Step may_go = never_yet;  ///< since when it may be removed
         std::vector<Step> renamed{};
         std::vector<Copy> copies{};      ///< the present one is the last
         std::vector<SimFile> removed{};  ///< acknowledged as such
@@ -67,6 +67,9 @@ public:
 
     /// A session of `user` has marked it and sent QUIT and a line end.
     void may_go(const std::string& user, const std::string& unique_id);
+    /// A session that asked for entry at `asked` was let in: those before it are over, and what
+    /// they were asked for and have not done they must not do any more.
+    void note_let_in(const std::string& user, Step asked);
     /// The reply to that QUIT was +OK, of a session that asked for entry after `asked`, and was by
     /// `opened`: the file that it knew must be gone, for good.
     void must_be_gone(const std::string& user, const std::string& unique_id, Step asked,
@@ -94,6 +97,7 @@ private:
     using Mail = std::map<std::string, Message>;  // by unique-id
     enum class Moment : std::uint8_t { ordinary, after_crash, after_broken_promises };
 
+    void finish_delivery();
     Message* find_mutable(const std::string& user, const std::string& unique_id);
     std::string path_of(const std::string& user, const std::string& base);
     bool is_back(const std::string& user, const Message& message);
@@ -107,6 +111,7 @@ private:
     std::map<std::string, Mail> mail_;     // by user
     std::map<std::string, Step> touched_;  // by user
     Step crashed_ = 0;
+    std::string being_delivered_;  // under its name in tmp/, too
 };
 
 }  // namespace restante::sim

@@ -197,6 +197,11 @@ TEST_CASE("a login is refused, or shows every message: whichever call fails, onc
     CHECK(refused > 100);
 }
 
+TEST_CASE("whatever the error of a lock, it is no lock: the login is refused") {
+    for (const int error : errnos_of(Kind::lock))
+        CHECK(log_in_with_fault({.kind = Kind::lock, .error = -error}));
+}
+
 TEST_CASE("a message that cannot be read is listed and refused, and readable once it is cured") {
     SmallWorld small;
     small.world.files().set_open_error(first_path, -EACCES);

@@ -50,7 +50,7 @@ OfficeClient::OfficeClient(const Office& office, std::string user)
                           : office.world.connect(some_address(office.random)),
             office.random),
       model_(office.certificates != nullptr && !is_tls_first_),
-      is_excused_(office.scenario.may_break()),
+      is_excused_(office.scenario.may_give_up()),
       connected_(office.world.ring().now()) {
     awaiting_.push_back({{Word::greeting}});
     if (is_tls_first_) wire_.secure("", office_.kept);
@@ -213,12 +213,11 @@ void OfficeClient::note_sent() {
 
 void OfficeClient::on_sent(const Line& line) {
     const Word word = line.said.word;
-    const bool is_login = word == Word::right_password || word == Word::auth_response;
     const bool is_proper = model_.is_open() ? word >= Word::capa && word < Word::bad
                                             : word <= Word::capa && !has_said_password_;
     if (!is_proper && ++bad_lines_ >= bad_lines_max) is_excused_ = true;
-    if (is_login && !has_said_password_) asked_ = office_.mail.now();
-    has_said_password_ = has_said_password_ || is_login;
+    if (is_login(word) && !has_said_password_) asked_ = office_.mail.now();
+    has_said_password_ = has_said_password_ || is_login(word);
     if (word != Word::quit) return;
     has_quit_ = is_excused_ = true;
     if (!model_.knows_mail()) return;
@@ -336,7 +335,7 @@ std::vector<std::string> OfficeClient::marked() const {
 
 bool OfficeClient::holds_maildrop() const {
     return model_.is_open() && !has_quit_ && !has_finished_ && is_reading_ && !is_over_ &&
-           split_until_ == Instant() && !is_excused_;
+           split_until_ == Instant();
 }
 
 }  // namespace restante::sim

@@ -74,7 +74,8 @@ void OfficeClient::judge_end() {
     const bool may_fail = wire_.is_attacked() || office_.scenario.has(Trouble::errnos);
     if (has_quit_well_ && wire_.is_secure() && !may_fail && !is_announced)
         fail(Invariant::tls_protects, "the end was not announced by close_notify");
-    if (!is_excused_) fail(Invariant::answered, "the server closed the connection for no reason");
+    if (!is_excused_ && !wire_.client().was_broken())
+        fail(Invariant::answered, "the server closed the connection for no reason");
 }
 
 void OfficeClient::check_answered() {
@@ -130,6 +131,7 @@ void OfficeClient::judge(const Said& said, const WireReply& reply) {
              "not what the model says to word " + std::to_string(static_cast<int>(said.word)) +
                  ": " + reply.status + "\nbut: " + expected.status_line);
     }
+    if (is_login(said.word) && reply.is_ok()) office_.mail.note_let_in(user_, asked_);
     if (said.word == Word::quit && model_.is_open()) judge_quit(reply);
     count(said, reply);
     model_.note(said, reply);
@@ -139,11 +141,10 @@ void OfficeClient::judge(const Said& said, const WireReply& reply) {
 void OfficeClient::count(const Said& said, const WireReply& reply) {
     Deeds& deeds = office_.deeds;
     ++deeds.replies;
-    const bool is_login = said.word == Word::right_password || said.word == Word::auth_response;
     const bool is_fetch = said.word == Word::retr || said.word == Word::top;
     deeds.refused += !model_.expect(said).holds_of(reply);
     if (!reply.is_ok()) return;
-    deeds.logins += is_login;
+    deeds.logins += is_login(said.word);
     deeds.fetched += is_fetch;
     if (said.word == Word::quit) deeds.removed += model_.marks().size();
 }

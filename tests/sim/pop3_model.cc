@@ -99,8 +99,7 @@ Expected Pop3Model::expect_stat() const {
 
 void Pop3Model::note(const Said& said, const WireReply& reply) {
     const bool is_ok = reply.is_ok();
-    const bool is_login = said.word == Word::right_password || said.word == Word::auth_response;
-    if (is_login && is_ok) is_open_ = true;
+    if (is_login(said.word) && is_ok) is_open_ = true;
     if (is_open_ && said.word == Word::dele && is_ok) marks_.insert(said.number);
     if (is_open_ && said.word == Word::rset) marks_.clear();
     if (said.word == Word::stls && is_ok) offers_stls_ = false;

@@ -37,6 +37,10 @@ enum class Word : std::uint8_t {
     bad,
 };
 
+inline bool is_login(Word word) {
+    return word == Word::right_password || word == Word::auth_response;
+}
+
 struct Said {
     Word word;
     std::uint32_t number = 0;  ///< of a message

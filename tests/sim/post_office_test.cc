@@ -27,6 +27,7 @@ std::string minimised(const Scenario& scenario) {
 
 /// What is made once and kept (by libraries, at the first use) is no leak: it is not made again.
 OfficeResult run(const Scenario& scenario) {
+    const CrashWatch watch(scenario);
     OfficeResult result = run_post_office(scenario);
     if (!result.failure || result.failure->invariant != Invariant::memory_returned) return result;
     return run_post_office(scenario);
@@ -38,7 +39,6 @@ std::string explore(const Scenario& scenario) {
         const std::string smallest = minimised(scenario);
         return smallest.empty() ? "it failed, but does not in a process of its own" : smallest;
     }
-    const CrashWatch watch(scenario);
     const OfficeResult result = run(scenario);
     if (!result.failure) return "";
     const bool is_replay = std::getenv("RESTANTE_SIM_TROUBLE") != nullptr;

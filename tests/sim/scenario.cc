@@ -125,9 +125,8 @@ std::size_t Scenario::reactors() const {
     return static_cast<std::size_t>(1 + SimRandom(seed ^ reactor_stream).below(3));
 }
 
-bool Scenario::may_break() const {
-    return trouble.has(Trouble::resets) || trouble.has(Trouble::errnos) ||
-           trouble.has(Trouble::short_reads);
+bool Scenario::may_give_up() const {
+    return trouble.has(Trouble::errnos) || trouble.has(Trouble::short_reads);
 }
 
 bool Scenario::may_refuse() const {

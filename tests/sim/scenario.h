@@ -67,8 +67,8 @@ struct Scenario {
     /// One to three.
     std::size_t reactors() const;
 
-    /// The network may end a connection.
-    bool may_break() const;
+    /// The server may end a connection that is whole.
+    bool may_give_up() const;
     /// A login, RETR, TOP or QUIT may be refused.
     bool may_refuse() const;
     bool has(Trouble asked) const { return trouble.has(asked); }

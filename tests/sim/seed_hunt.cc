@@ -18,9 +18,9 @@
 namespace restante::sim {
 namespace {
 
-constexpr std::array crash_signals{SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
-/// A run takes a fraction of a second; one that goes on and on is a failure too.
-constexpr unsigned child_seconds_max = 60;
+constexpr std::array crash_signals{SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM};
+/// A run takes a fraction of a second, sanitized a few; one that goes on and on is a failure too.
+constexpr unsigned run_seconds_max = 60;
 constexpr int attempts_max = 1500;
 /// How many other seeds are tried with a smaller scenario: the same trouble at other moments.
 constexpr std::uint64_t other_seeds = 8;
@@ -65,7 +65,7 @@ HuntedResult result_of(const std::string& words, int status) {
     for (const int signal : crash_signals) std::signal(signal, SIG_DFL);
     const int silence = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
     ::dup2(silence, STDERR_FILENO);  // of assertions: the parent has the words for it
-    ::alarm(child_seconds_max);
+    ::alarm(run_seconds_max);
     tell(pipe, runner ? runner(scenario) : run_post_office(scenario));
     ::_exit(0);
 }
@@ -166,6 +166,7 @@ void note_death() {
 
 /// Only calls that are safe in a signal handler.
 void execute_anew(int signal) {
+    ::alarm(0);
     note_death();
     sigset_t none;
     sigemptyset(&none);
@@ -246,10 +247,12 @@ CrashWatch::CrashWatch(const Scenario& scenario) {
     watched.note = "replay: " + replay_command(scenario) + "\n";
     for (std::size_t at = 0; at < crash_signals.size(); ++at)
         watched.former[at] = std::signal(crash_signals[at], execute_anew);
+    ::alarm(run_seconds_max);
     if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(note_death);
 }
 
 CrashWatch::~CrashWatch() {
+    ::alarm(0);
     for (std::size_t at = 0; at < crash_signals.size(); ++at)
         std::signal(crash_signals[at], watch().former[at]);
     watch().note.clear();

@@ -21,7 +21,7 @@ using OfficeRunner = std::function<OfficeResult(const Scenario&)>;
 HuntedResult run_in_child(const Scenario& scenario, const OfficeRunner& runner = nullptr);
 
 /// The smallest scenario found that fails the same invariant: fewer steps, troubles, users,
-/// clients, perhaps of another seed. Tries some hundred, within a minute.
+/// clients, perhaps of another seed. Tries 1,500 at most, within a minute.
 struct Minimised {
     Scenario scenario;
     Verdicts::Failure failure;
@@ -34,7 +34,7 @@ std::string replay_command(const Scenario& scenario);
 /// In which environment a CrashWatch executes this program anew: with what sanitizers were told.
 std::vector<std::string> environment_anew(const Scenario& scenario);
 
-/// While it lives, a failed ASSERT or a signal executes this program anew, to minimise the scenario
+/// While it lives, a failed ASSERT, a signal, or a minute without an end executes this program anew, to minimise the scenario
 /// and tell how to replay it: the run cannot go on.
 class CrashWatch {
 public:

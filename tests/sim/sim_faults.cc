@@ -7,8 +7,9 @@
 namespace restante::sim {
 namespace {
 
-constexpr int accept_errnos[] = {ECONNABORTED, EMFILE, ENFILE,       ENOBUFS,    ENOMEM,
-                                 EPROTO,       EINTR,  EHOSTUNREACH, ENETUNREACH};
+constexpr int accept_errnos[] = {ECONNABORTED, EMFILE, ENFILE,       ENOBUFS,     ENOMEM,
+                                 EPROTO,       EINTR,  EHOSTUNREACH, ENETUNREACH, ENETDOWN,
+                                 EHOSTDOWN,    ENONET, ENOPROTOOPT,  EOPNOTSUPP,  EPERM};
 constexpr int receive_errnos[] = {ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENOMEM, ENOTCONN};
 constexpr int send_errnos[] = {ECONNRESET,  EPIPE,   ETIMEDOUT, EHOSTUNREACH,
                                ENETUNREACH, ENOBUFS, ENOMEM};
@@ -21,8 +22,8 @@ constexpr int read_errnos[] = {EIO, ENOMEM, EINTR, ESTALE, EUCLEAN};
 constexpr int write_errnos[] = {ENOSPC, EDQUOT, EIO, EPIPE, EFBIG};
 constexpr int lock_errnos[] = {EINTR, ENOLCK, EIO, ENOMEM, EACCES};
 constexpr int list_errnos[] = {EIO, ENOMEM, ESTALE, EUCLEAN};
-constexpr int remove_errnos[] = {EIO, EACCES, EPERM, EROFS, EBUSY, ENOMEM, EDQUOT};
-constexpr int sync_errnos[] = {EIO, ENOSPC, EDQUOT, EROFS, EINVAL};
+constexpr int remove_errnos[] = {EIO, EACCES, EPERM, EROFS, EBUSY, ENOMEM, EDQUOT, EINTR};
+constexpr int sync_errnos[] = {EIO, ENOSPC, EDQUOT, EROFS, EINVAL, EINTR};
 constexpr int replace_errnos[] = {ENOSPC, EDQUOT, EIO, EROFS, EACCES, EMFILE, ENFILE, ENOMEM};
 constexpr int offload_errnos[] = {EAGAIN};
 

@@ -122,7 +122,7 @@ int SimFileSystem::sync(const InodeRef& inode) {
 }
 
 int SimFileSystem::replace_file(const InodeRef& directory, std::string_view name,
-                                std::string content) {
+                                std::string content, bool durable) {
     ASSERT(name.find('/') == std::string_view::npos);
     if (!has_power_) return -EIO;
     if (read_only_) return -EROFS;
@@ -131,10 +131,10 @@ int SimFileSystem::replace_file(const InodeRef& directory, std::string_view name
     if (!former && former.error() != -ENOENT) return former.error();
     if (former && (*former)->kind == InodeKind::directory) return -EISDIR;
     InodeRef inode = make_inode(InodeKind::regular, std::move(content));
-    inode->is_content_synced = false;
+    inode->is_content_synced = durable;
     set_entry_unsynced({directory, std::string(name)}, std::move(inode));
     count_change();
-    return 0;
+    return durable ? sync(directory) : 0;
 }
 
 std::expected<InodeRef, int> SimFileSystem::open_or_create(const InodeRef& directory,

@@ -54,7 +54,6 @@ public:
     void set_full(bool full) { full_ = full; }                      ///< -ENOSPC
     void set_read_only(bool read_only) { read_only_ = read_only; }  ///< -EROFS
     void set_device(std::uint64_t device) { device_ = device; }     ///< mounted anew
-    void set_modified(std::string_view path, WallTime time);
 
     // Looking.
     bool exists(std::string_view path) const { return find(path) != nullptr; }
@@ -73,7 +72,9 @@ public:
                                       Request::Open what) const;
     int remove(const InodeRef& directory, Removal& removal);
     int sync(const InodeRef& inode);
-    int replace_file(const InodeRef& directory, std::string_view name, std::string content);
+    /// `durable`: on stable storage, too, unless power is lost on the way.
+    int replace_file(const InodeRef& directory, std::string_view name, std::string content,
+                     bool durable = false);
     /// `name` in `directory`, made empty if it is not there.
     std::expected<InodeRef, int> open_or_create(const InodeRef& directory, std::string_view name);
 

@@ -133,7 +133,8 @@ std::int64_t SimKernel::carry_out_file(Operation& operation) {
         case Kind::sync: return files_.sync(inode(request.fd));
         case Kind::replace_file:
             return files_.replace_file(inode(request.fd), request.name,
-                                       std::string(request.source.data(), request.source.size()));
+                                       std::string(request.source.data(), request.source.size()),
+                                       request.durable);
         case Kind::offload: request.work->run(); return 0;
         default: break;
     }

@@ -68,7 +68,9 @@ std::int64_t SimConnection::send(std::string_view octets) {
 void SimConnection::close_by_server() {
     const bool is_all_read = to_server_.is_empty() && outbox_.is_empty();
     server_closed_ = true;
-    if (!is_all_read) reset(true);
+    if (is_all_read) return;
+    is_reset_by_server_ = !reset_;
+    reset(true);
 }
 
 bool SimConnection::has_end_arrived() const {

@@ -65,7 +65,6 @@ public:
     void set_split(bool split);
     /// A router on the way ends it once so many more octets have passed, either way.
     void reset_after(std::uint64_t octets) { octets_left_ = octets; }
-    bool is_split() const { return is_split_; }
     void close_by_client();
     void set_client_reads(bool reads);
     void set_sink(std::function<void(std::string_view)> sink) { sink_ = std::move(sink); }
@@ -73,6 +72,8 @@ public:
     std::size_t unsent_octets() const { return outbox_.size(); }
     bool has_server_ended() const;
     bool was_reset() const { return reset_; }
+    /// By anybody but the server.
+    bool was_broken() const { return reset_ && !is_reset_by_server_; }
 
 private:
     void pump();
@@ -93,6 +94,7 @@ private:
     bool server_finished_ = false;
     bool server_closed_ = false;
     bool reset_ = false;
+    bool is_reset_by_server_ = false;
     bool is_split_ = false;
     bool resets_once_whole_ = false;  // the client's reset is on its way
     std::uint64_t octets_left_ = UINT64_MAX;
@@ -136,6 +138,8 @@ public:
     /// The end of the server's octets was read, or a reset.
     bool has_server_closed() const { return connection_->has_server_ended(); }
     bool was_reset() const { return connection_->was_reset(); }
+    /// Not by the server.
+    bool was_broken() const { return connection_->was_broken(); }
     /// Sent, but beyond the window of a server that does not read.
     std::size_t unsent_octets() const { return connection_->unsent_octets(); }
 

@@ -109,12 +109,6 @@ void SimFileSystem::set_open_error(std::string_view path, int error) {
     must_find(path)->open_error = error;
 }
 
-void SimFileSystem::set_modified(std::string_view path, WallTime time) {
-    const InodeRef inode = must_find(path);
-    inode->modified = time;
-    inode->changed = clock_.file_time();
-}
-
 std::string SimFileSystem::read_file(std::string_view path) const {
     return must_find(path)->content.text();
 }

@@ -235,14 +235,14 @@ Client World::connect_to_tls(std::string_view peer) {
 }
 
 void World::settle() {
-    ring_.settle();
+    ASSERT(ring_.settle() || ring_.has_crashed());
     after_turn();
-    ring_.settle();
+    ASSERT(ring_.settle() || ring_.has_crashed());
 }
 
 void World::wait(Duration duration) {
     settle();
-    ring_.run_for(duration);
+    ASSERT(ring_.run_for(duration) || ring_.has_crashed());
     settle();
 }
 

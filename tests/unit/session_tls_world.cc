@@ -1,5 +1,6 @@
 #include "unit/session_tls_world.h"
 
+#include <fmt/format.h>
 #include <stdlib.h>
 
 #include <filesystem>
@@ -40,7 +41,7 @@ Config make_config(bool allow_cleartext) {
     Config config;
     config.auth.allow_cleartext = allow_cleartext;
     config.hostname = "pop.example.org";
-    config.storage.maildir = std::string(mail_root) + "/{user}";
+    config.storage.maildir = fmt::format("{}/{{user}}", mail_root);
     config.log.level = LogLevel::debug;
     return config;
 }
