@@ -51,6 +51,7 @@ TEST_CASE("each profile says what its name means") {
     CHECK(played("login-storm", options, 2) == login + "QUIT\r\n");
     CHECK(played("leave-on-server", options, 2) ==
           login + "STAT\r\nLIST\r\nUIDL\r\nRETR 2\r\nQUIT\r\n");
+    CHECK(played("slow", options, 2) == login + "STAT\r\nLIST\r\nRETR 1\r\nRETR 2\r\nQUIT\r\n");
     CHECK(played("specmail2001", options, 1) ==
           login + "STAT\r\nLIST\r\nUIDL\r\nRETR 1\r\nDELE 1\r\nQUIT\r\n");
     CHECK(played("specmail2001", options, 0) == login + "STAT\r\nQUIT\r\n");

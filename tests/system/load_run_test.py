@@ -1,4 +1,5 @@
 """pop3load against restante and pop3null: every profile, the open model, TLS, searches, reports."""
+import contextlib
 import os
 import pathlib
 import signal
@@ -70,6 +71,14 @@ class LoadRunTest(LoadCase):
             self.run_load(server.port, "--auth", "plain", expect=0)
         self.assertEqual(set(report.faults), {"no_apop"})
         self.assertIn("the server offers no APOP", done.stderr)
+
+    def test_slow_is_slow_on_the_servers_side_too(self):
+        """What the server cannot get rid of is its to keep: the client's kernel does not take it ahead."""
+        with FalseServer() as server:
+            server.RequestHandlerClass, server.sent = GenerousSession, 0
+            self.run_load(server.port, "--profile", "slow", expect=1)
+            self.assertGreater(server.sent, 6_000)
+            self.assertLess(server.sent, 6_000 * GenerousSession.SECONDS + 60_000)
 
     def test_deleting_leaves_nothing_and_nothing_comes_back(self):
         world = SeededWorld(self, "--messages", "7", "--sizes", "2000")
@@ -193,6 +202,21 @@ class LoadRunTest(LoadCase):
                 self.assertGreater(os.path.getsize(path), 100)
         done, _ = self.run_load(floor.port, "--csv", "/nonexistent/file", expect=1)
         self.assertIn("/nonexistent/file", done.stderr)
+
+
+class GenerousSession(Session):
+    """Counts what it gets rid of within a second of a message that does not end."""
+    SECONDS = 1
+
+    def do_retr(self, _number):
+        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        self.wfile.write(b"+OK\r\n")
+        deadline = time.monotonic() + self.SECONDS
+        with contextlib.suppress(TimeoutError):
+            while (left := deadline - time.monotonic()) > 0:
+                self.request.settimeout(left)
+                self.server.sent += self.request.send(b"x" * 998 + b"\r\n")
+        return False
 
 
 class TlsSession(Session):

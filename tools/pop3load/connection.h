@@ -69,9 +69,11 @@ public:
     Connection& operator=(const Connection&) = delete;
     ~Connection() { close(); }
 
+    /// How much the kernel takes in ahead of receive().
+    enum class Window : std::uint8_t { large, small };
     /// Begins to connect, from `source` unless it is null. 0, EINPROGRESS (wait until writable,
     /// then connect_result()) or another errno, with the socket closed.
-    int connect(const Address& target, const Address* source);
+    int connect(const Address& target, const Address* source, Window window);
     /// 0 or the errno the connection failed with.
     int connect_result() const;
     int socket() const { return socket_; }

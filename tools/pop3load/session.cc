@@ -57,7 +57,9 @@ Session::Want Session::begin(const Start& start, Instant now) {
     const std::vector<Address>& sources = service_.sources;
     const Address* source =
         sources.empty() ? nullptr : &sources[service_.next_source++ % sources.size()];
-    const int failed = connection_.connect(service_.target, source);
+    const auto window =
+        service_.profile.pauses_reading ? Connection::Window::small : Connection::Window::large;
+    const int failed = connection_.connect(service_.target, source, window);
     if (failed == EINPROGRESS) return Want::writable;
     if (failed == 0) return connected(clock_now());
     return fail_to_connect(failed, now);
