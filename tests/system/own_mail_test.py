@@ -87,9 +87,9 @@ class Visit:
             return raw
         if self.transport == "stls":
             file = raw.makefile("rb", buffering=0)  # what follows is not to be read ahead
-            for _ in range(2):
-                assert file.readline().startswith(b"+OK")
-                raw.sendall(b"STLS\r\n" if _ == 0 else b"")
+            assert file.readline().startswith(b"+OK")  # the greeting
+            raw.sendall(b"STLS\r\n")
+            assert file.readline().startswith(b"+OK")
         return contexts.wrap(raw, self.transport, self.dice)
 
     def talk(self, connection):
