@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <optional>
 #include <sstream>
 
@@ -36,7 +35,9 @@ Fault FaultRules::fault_of(std::string_view operation, std::string_view path) {
         read_again();
     }
     for (const Rule& rule : rules_) {
-        if (fits(rule, operation, path)) return rule.fault;
+        if (!fits(rule, operation, path)) continue;
+        suffered_ << rule.line << std::endl;
+        return rule.fault;
     }
     return {};
 }
@@ -51,7 +52,7 @@ void FaultRules::read_again() {
 
 FaultRules::Rule FaultRules::parse(const std::string& line) {
     std::istringstream words(line);
-    Rule rule;
+    Rule rule{line, {}, {}, {}};
     long milliseconds = -1;
     std::string error;
     words >> rule.operation >> rule.path >> milliseconds >> error;

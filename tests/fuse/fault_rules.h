@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <fstream>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -21,16 +22,19 @@ struct Fault {
 /// point, stands for itself and all below it. Empty lines and lines with '#' first say nothing.
 class FaultRules {
 public:
-    /// `file` need not exist yet: then nothing is wrong.
-    explicit FaultRules(std::string file) : file_(std::move(file)) {}
+    /// `file` need not exist yet: then nothing is wrong. `file`.suffered is made.
+    explicit FaultRules(std::string file)
+        : file_(std::move(file)), suffered_(file_ + ".suffered") {}
 
-    /// What the first rule that fits says. Looks whether the file is another one than before: who
+    /// What the first rule that fits says; its line is appended to `file`.suffered, so that a test
+    /// can tell whether what it asked for has happened, and how often. Looks whether the file is another one than before: who
     /// has renamed a new one over it can count on it. A line that is no rule ends the process, with
     /// a sentence on stderr: a test that misspells a fault must not pass. Any thread.
     Fault fault_of(std::string_view operation, std::string_view path);
 
 private:
     struct Rule {
+        std::string line;
         std::string operation;
         std::string path;
         Fault fault;
@@ -47,6 +51,7 @@ private:
 
     const std::string file_;
     std::mutex mutex_;
+    std::ofstream suffered_;
     Version version_;
     std::vector<Rule> rules_;
 };

@@ -50,6 +50,11 @@ class MirrorMount:
             file.writelines(rule + "\n" for rule in rules)
         os.rename(self.rules + ".new", self.rules)
 
+    def suffered(self, rule):
+        """How often it has been."""
+        with open(self.rules + ".suffered", encoding="ascii") as file:
+            return file.read().splitlines().count(rule)
+
     def _unmount(self):
         self.suffer()
         self.process.terminate()

@@ -1,6 +1,6 @@
 """A session that fetches and removes, broken off anywhere, and what it must leave: what `+OK` to QUIT
-acknowledged stays removed, and every message that was not marked is there with its octets and its
-unique-id (tests/sim/crash_test.cc is the same in the simulator).
+acknowledged stays removed, what UPDATE had not come to yet is there, and so is every message that was
+not marked, with its octets and its unique-id (tests/sim/crash_test.cc is the same in the simulator).
 """
 import os
 import shutil
@@ -22,6 +22,8 @@ MARKED = [number for number, message in enumerate(MESSAGES, 1) if message[3]]
 FETCHED = (2, 3)
 # Beside new/, cur/ and tmp/, once somebody has logged in.
 OWN_FILES = {"restante.index"}
+# Operations that belong to no step of UPDATE: the log is written when that can be.
+AT_ANY_TIME = ("sleep", "write")
 
 
 def unique_id(name):
@@ -116,19 +118,51 @@ def look(server, user="mrose"):
     return list(zip(ids, texts))
 
 
-def check(world, server, session, user="mrose"):
-    """Of what the next server finds: nothing acknowledged has returned, nothing unmarked is gone or
-    changed, and nothing had to be mended. Returns how many messages are left."""
+def gone(session):
+    """The numbers of the messages that are gone at least, and at most, whatever ended the session."""
+    return set(MARKED if session.is_acknowledged else ()), set(MARKED if session.has_quit else ())
+
+
+def gone_when_killed(session, ending, renamed=()):
+    """The same where the server was killed at `ending` (RESTANTE_ENDING), by SAFETY.md's table of UPDATE.
+    `renamed`: those that another program has renamed, which are looked for once the others are gone."""
+    at_least, at_most = gone(session)
+    moment, kind, number, _ = ending.split()
+    if at_least == at_most or kind in AT_ANY_TIME:
+        return at_least, at_most
+    found_at_once = at_most - set(renamed)
+    done = int(number) - (moment == "before")
+    if kind == "remove":
+        removed = (set(), found_at_once, at_most)[min(done, 2)]
+    elif kind == "list_directory":
+        removed = found_at_once
+    elif kind == "sync" or (kind == "send" and moment == "before"):
+        removed = at_most
+    else:
+        removed = set()
+    return removed, removed
+
+
+def gone_when_cut(session, ending):
+    """The same where the power went at `ending`: what was not synced may be back."""
+    at_most = gone_when_killed(session, ending)[1]
+    moment, kind, number, _ = ending.split()
+    if session.is_acknowledged or kind == "send":
+        return at_most, at_most
+    synced = ("new", "cur")[:int(number) - (moment == "before")] if kind == "sync" else ()
+    return {each for each in at_most if MESSAGES[each - 1][0] in synced}, at_most
+
+
+def check(world, server, session, user="mrose", bounds=None):
+    """Of what the next server finds: as many of the marked are gone as `bounds` (see gone()) says, nothing
+    unmarked is gone or changed, and nothing had to be mended. Returns how many messages are left."""
+    at_least, at_most = bounds or gone(session)
     found = look(server, user)
     left = [each for each, _ in found]
     whole = [(unique_id(name), harness.crlf_form(octets)) for _, name, octets, _ in MESSAGES]
     assert found == [each for each in whole if each[0] in left], (left, session.said)
-    for _, name, _, is_marked in MESSAGES:
-        is_left = unique_id(name) in left
-        if not is_marked or not session.has_quit:
-            assert is_left, f"{name} is gone: {session.said}"
-        elif session.is_acknowledged:
-            assert not is_left, f"{name} has returned: {session.said}"
+    missing = {number for number, message in enumerate(MESSAGES, 1) if unique_id(message[1]) not in left}
+    assert at_least <= missing <= at_most, f"{missing} are gone, not {at_least} to {at_most}: {session.said}"
     assert look(server, user) == found, "it does not stay so"
     assert sorted(world.stored(user)) == sorted(left)
     beside = set(os.listdir(os.path.join(world.mail, user))) - {"new", "cur", "tmp"}
