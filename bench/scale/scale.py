@@ -70,17 +70,20 @@ def measure(options, chosen):
     folder = tempfile.mkdtemp(prefix="restante-scale-", dir=options.folder)
     os.chmod(folder, 0o755)
     try:
-        outcomes = in_folder(folder, options, chosen, hierarchies)
+        data = growth.as_json(in_folder(folder, options, chosen, hierarchies), context)
+        report(data, options.output)  # removing the mail takes minutes
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    data = growth.as_json(outcomes, context)
-    paths = [os.path.join(options.output, f"scale.{kind}") for kind in ("json", "html")]
+    return EXIT_FAILED if any(each["failures"] for each in data["series"]) else EXIT_OK
+
+
+def report(data, folder):
+    paths = [os.path.join(folder, f"scale.{kind}") for kind in ("json", "html")]
     results.write(paths[0], data)
     with open(paths[1], "w", encoding="utf-8") as file:
         file.write(scale_page.render(data))
     print(scale_page.render_text(data))
-    print(f"{' and '.join(paths)} written")
-    return EXIT_FAILED if any(each["failures"] for each in data["series"]) else EXIT_OK
+    print(f"{' and '.join(paths)} written", flush=True)
 
 
 def allow_descriptors():
