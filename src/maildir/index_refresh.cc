@@ -228,36 +228,44 @@ Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::rebuild(
             if (!room) co_return std::unexpected(room.error());
             continue;
         }
-        const std::size_t messages = scan->files.size();
-        std::optional<UniqueIdAssignment> assignment;
-        const auto assign = [this, &assignment, &sources, &scan] {
-            assignment.emplace(context_.options.unique_ids, sources, scan->files);
-        };
-        co_await run_aside(context_.ring, messages, assign);
-        std::vector<ContentHash> digests;
-        Result<Attempt> attempt = co_await read_digests(*assignment, *scan, digests);
-        if (!attempt) co_return std::unexpected(attempt.error());
-        if (*attempt == Attempt::file_gone) continue;
-        AssignedIds ids;
-        const auto finish = [&ids, &assignment, &digests] {
-            ids = assignment->finish(digests);
-            assignment.reset();
-        };
-        co_await run_aside(context_.ring, messages, finish);
-        attempt = co_await read_new(ids, *scan, sources.previous);
-        if (!attempt) co_return std::unexpected(attempt.error());
-        if (*attempt == Attempt::file_gone) continue;
-        now_ = context_.ring.wall_time();
-        std::shared_ptr<const MaildropIndex> built;
-        const auto make = [this, &built, &scan, &ids, &sources, &trust] {
-            built = build(*scan, ids, sources.previous, trust);
-            measures_.clear();
-        };
-        co_await run_aside(context_.ring, messages, make);
-        co_return built;
+        Result<std::shared_ptr<const MaildropIndex>> made =
+            co_await make_index(*scan, sources, trust);
+        if (!made || *made != nullptr) co_return made;
     }
     co_return std::unexpected(
         Error{ErrorKind::exhausted, 0, "files are renamed as fast as they are read"});
+}
+
+/// nullptr: a file of `scan` was gone when it was to be read.
+Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::make_index(
+    const Scan& scan, const UniqueIdSources& sources, IndexTrust trust) {
+    const std::size_t messages = scan.files.size();
+    std::optional<UniqueIdAssignment> assignment;
+    const auto assign = [this, &assignment, &sources, &scan] {
+        assignment.emplace(context_.options.unique_ids, sources, scan.files);
+    };
+    co_await run_aside(context_.ring, messages, assign);
+    std::vector<ContentHash> digests;
+    Result<Attempt> attempt = co_await read_digests(*assignment, scan, digests);
+    if (!attempt) co_return std::unexpected(attempt.error());
+    if (*attempt == Attempt::file_gone) co_return nullptr;
+    AssignedIds ids;
+    const auto finish = [&ids, &assignment, &digests] {
+        ids = assignment->finish(digests);
+        assignment.reset();
+    };
+    co_await run_aside(context_.ring, messages, finish);
+    attempt = co_await read_new(ids, scan, sources.previous);
+    if (!attempt) co_return std::unexpected(attempt.error());
+    if (*attempt == Attempt::file_gone) co_return nullptr;
+    now_ = context_.ring.wall_time();
+    std::shared_ptr<const MaildropIndex> made;
+    const auto make = [this, &made, &scan, &ids, &sources, &trust] {
+        made = build(scan, ids, sources.previous, trust);
+        measures_.clear();
+    };
+    co_await run_aside(context_.ring, messages, make);
+    co_return made;
 }
 
 std::shared_ptr<const MaildropIndex> IndexRefresh::build(const Scan& scan, const AssignedIds& ids,

@@ -52,6 +52,9 @@ private:
     Task<std::shared_ptr<const MaildropIndex>> read_index();
     Task<Result<std::shared_ptr<const MaildropIndex>>> rebuild(
         std::shared_ptr<const MaildropIndex> previous, IndexTrust trust);
+    Task<Result<std::shared_ptr<const MaildropIndex>>> make_index(const Scan& scan,
+                                                                  const UniqueIdSources& sources,
+                                                                  IndexTrust trust);
     Task<Result<Attempt>> read_digests(const UniqueIdAssignment& assignment, const Scan& scan,
                                        std::vector<ContentHash>& digests);
     /// What several readers share: the first that fails ends them all.
