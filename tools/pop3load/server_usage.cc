@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
@@ -38,17 +39,33 @@ std::expected<std::uint64_t, std::string> read_number(const std::string& path) {
     return *number;
 }
 
-/// "usage_usec 123" of cpu.stat.
-std::expected<double, std::string> read_cpu_stat(const std::string& path) {
+/// 123 of a line "key 123", as cpu.stat and memory.stat have them.
+std::expected<std::uint64_t, std::string> read_stat(const std::string& path,
+                                                    std::string_view wanted) {
     const auto text = read_file(path);
     if (!text) return std::unexpected(text.error());
     std::istringstream lines(*text);
     std::string key;
     std::uint64_t value = 0;
     while (lines >> key >> value) {
-        if (key == "usage_usec") return static_cast<double>(value) * 1e-6;
+        if (key == wanted) return value;
     }
-    return std::unexpected(fmt::format("{} has no usage_usec", path));
+    return std::unexpected(fmt::format("{} has no {}", path, wanted));
+}
+
+/// What a control group holds, the page cache of files left out: the kernel takes that back when it
+/// wants to. In version 1 only "total_" counts the groups below, as the usage does.
+std::expected<std::uint64_t, std::string> read_memory(const std::string& folder, bool is_v2) {
+    const auto all = read_number(folder + (is_v2 ? "/memory.current" : "/memory.usage_in_bytes"));
+    if (!all) return all;
+    std::uint64_t cache = 0;
+    for (const std::string_view state : {"active_file", "inactive_file"}) {
+        const auto octets =
+            read_stat(folder + "/memory.stat", fmt::format("{}{}", is_v2 ? "" : "total_", state));
+        if (!octets) return octets;
+        cache += *octets;
+    }
+    return *all - std::min(*all, cache);  // they are not read at one moment
 }
 
 bool exists(const std::string& path) {
@@ -147,17 +164,16 @@ std::expected<UsageSample, std::string> UsageMeter::sample() {
 std::expected<UsageSample, std::string> UsageMeter::sample_cgroup() {
     UsageSample sample;
     if (cgroup_.is_v2) {
-        const auto seconds = read_cpu_stat(cgroup_.cpu_folder + "/cpu.stat");
-        if (!seconds) return std::unexpected(seconds.error());
-        sample.cpu_seconds = *seconds;
+        const auto microseconds = read_stat(cgroup_.cpu_folder + "/cpu.stat", "usage_usec");
+        if (!microseconds) return std::unexpected(microseconds.error());
+        sample.cpu_seconds = static_cast<double>(*microseconds) * 1e-6;
     } else {
         const auto nanoseconds = read_number(cgroup_.cpu_folder + "/cpuacct.usage");
         if (!nanoseconds) return std::unexpected(nanoseconds.error());
         sample.cpu_seconds = static_cast<double>(*nanoseconds) * 1e-9;
     }
     if (!cgroup_.memory_folder.empty()) {
-        const auto octets = read_number(
-            cgroup_.memory_folder + (cgroup_.is_v2 ? "/memory.current" : "/memory.usage_in_bytes"));
+        const auto octets = read_memory(cgroup_.memory_folder, cgroup_.is_v2);
         if (!octets) return std::unexpected(octets.error());
         sample.memory_octets = *octets;
     }
