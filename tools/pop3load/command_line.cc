@@ -217,10 +217,10 @@ void add_profile_details(CLI::App& run, Options& options) {
         ->capture_default_str()
         ->group("Profile");
     CLI::Option* all = run.add_flag_callback(
-        "--delete", [&options] { options.delete_share = 1; }, "drain: DELE what was fetched");
+        "--delete", [&options] { options.delete_share = 1; }, "drain, slow: DELE what was fetched");
     all->group("Profile");
     add_share(run, "--delete-share", options.delete_share,
-              "drain: DELE of so many of the messages; the rest must stay (0 to 1)")
+              "drain, slow: DELE of so many of the messages; the rest must stay (0 to 1)")
         ->excludes(all)
         ->group("Profile");
     add_share(

@@ -25,7 +25,7 @@ std::span<const Profile> profiles() {
          "STAT, LIST, UIDL, RETR of what is new (--new-share)",
          {log_in, stat, list, uidl, fetch_new, quit}},
         {.name = "specmail2001",
-         .meaning = "STAT; in a quarter of the sessions RETR and DELE of all that is there",
+         .meaning = "STAT, RETR and DELE of all that is there; three times in four that is nothing",
          .phases = {log_in, stat, list, uidl, fetch_all, quit},
          .is_specmail = true},
         {.name = "slow",

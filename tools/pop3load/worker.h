@@ -42,9 +42,9 @@ public:
     bool has_ended() const { return has_ended_.load(std::memory_order_acquire); }
     bool has_own_fault() const { return has_own_fault_.load(std::memory_order_relaxed); }
     Recorder& recorder() { return service_.recorder; }
-    /// Processor time of run() inside the window, once run() has ended.
     /// In which it had nothing to do but to wait, inside the window; closed model.
     Duration idle_time() const { return idle_time_; }
+    /// Processor time of run() inside the window, once run() has ended.
     Duration cpu_time() const { return cpu_at_begin_ ? *cpu_at_end_ - *cpu_at_begin_ : Duration(); }
 
 private:
