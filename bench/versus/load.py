@@ -45,6 +45,7 @@ class Slice:
     p50_us: float
     p99_us: float
     octets: int = 0  # received
+    is_saturated: bool = False  # the generator hardly waited: the speed may be its own
 
     def units(self, unit):
         return {"session": self.sessions, "command": self.commands, "message": self.messages}[unit]
@@ -151,7 +152,7 @@ def slice_of(server, unit, report):
     taken = Slice(server=server, cpu_seconds=report["server"]["cpu_seconds"], seconds=measured["seconds"],
                   sessions=measured["sessions_ended"], commands=measured["commands"],
                   messages=measured["messages"], p50_us=latency["p50_us"], p99_us=latency["p99_us"],
-                  octets=measured["octets"])
+                  octets=measured["octets"], is_saturated=report["generator"]["saturated"])
     if taken.units(unit) == 0 or taken.seconds == 0:
         raise Failed(f"pop3load counted no {unit} of {server}.")
     return taken

@@ -33,12 +33,13 @@ SHORTEST = Pace(seconds=0, slice_seconds=1, warm_up_seconds=0.1, rounds_min=1, i
 class Outcome:
     """What a workload gave. rounds[server] is a list of rounds, a round a list of slices (load.Slice, or
     load.IdleSlice). failures[server]: why it has none. rates[server]: sessions a second it was asked for,
-    where that was found out. tls_rate: what restante's last slice over TLS reached; its floor is asked for no
+    where that was found out. saturated: servers whose highest rate may be the generator's. tls_rate: what restante's last slice over TLS reached; its floor is asked for no
     more, because a poll at ten times the rate shares turns and caches with others and is half as dear."""
     workload: workloads.Workload
     rounds: dict
     failures: dict
     rates: dict = dataclasses.field(default_factory=dict)
+    saturated: list = dataclasses.field(default_factory=list)
     tls_rate: float = 0
 
 
@@ -52,6 +53,7 @@ class Bench:
         self.say = say              # a line for whoever waits
         self.deadline = time.monotonic() + pace.seconds
         self.ceilings = {}          # server -> polls a second at most
+        self.saturated = set()      # servers that did so many because the generator did no more
 
     def run(self, chosen):
         """Outcomes of the workloads and of their twins, in their order; an interrupt ends with what there is."""
@@ -112,12 +114,15 @@ class Bench:
         order = [name for name in order if name in self.ceilings]
         known = {name: self.ceilings[name] for name in order}
         outcome.rates = paced_rates(known, outcome.workload.paced_by)
+        outcome.saturated = [name for name in order if name in self.saturated]
         return order
 
     def _ceiling(self, name, workload):
         closed = dataclasses.replace(workload, load=load.Load(
             workload.load.profile, connections=CEILING_CONNECTIONS))
         slices = [self._run(name, closed, seed) for seed in range(CEILING_SLICES)]
+        if any(each.is_saturated for each in slices):
+            self.saturated.add(name)
         return pairs.median([each.per_second(workload.unit) for each in slices])
 
     def _round(self, outcome, order, number):

@@ -323,9 +323,10 @@ SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def all_peers(build):
-    """Every server this script knows, in the order of the tables."""
-    return [Restante(build), EpollRestante(build), Dovecot("tuned"), Dovecot("default"), Courier(), Cyrus(),
-            Pop3Null(build), TlsFloor(build)]
+    """Every server this script knows, in the order of the tables and of the slices: the floors are next to
+    restante, because what lies between two slices is in their ratio."""
+    return [Restante(build), Pop3Null(build), TlsFloor(build), EpollRestante(build), Dovecot("tuned"),
+            Dovecot("default"), Courier(), Cyrus()]
 
 
 def filled(template, values):

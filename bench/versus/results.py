@@ -33,8 +33,8 @@ NOTES = [
     "hold the true ratio in " + ", ".join(f"{share:.0%} of cases at {rounds} rounds"
                                           for rounds, share in pairs.COVERAGE.items()) + ".",
     "Rows with tls in their names are over TLS 1.3 with one ECDSA P-256 certificate, TLS_AES_128_GCM_SHA256 and "
-    "X25519 for all servers. Their floor is what restante's poll in the clear costs and what the server's half of "
-    "the handshake costs OpenSSL alone.",
+    "X25519 for all servers. The floor of their polls is what restante's poll in the clear costs and what the "
+    "server's half of the handshake costs OpenSSL alone; of the others it is pop3null in the clear.",
     "Client and servers share this machine and its loopback. CPU time is that of the server's control group "
     "alone, all of its children included, the client's left out.",
     "Sessions a second and latencies are of a closed loop on a shared machine: they say how the server and "
@@ -67,10 +67,19 @@ def of_workload(outcome):
     rate = workload.load.rate if workload.load else 0
     return {"name": workload.name, "meaning": workload.meaning, "unit": workload.unit, "kind": workload.kind,
             "figure": workload.figure, "measure": workload.measure(),
-            "model": "open" if rate else "closed", "label": workload.label,
+            "model": "open" if rate else "closed", "label": label_of(outcome),
             "load": dataclasses.asdict(workload.load) if workload.load else None,
             "rounds": max((len(rounds) for rounds in figures.values()), default=0),
             "servers": described, "asked": verdicts(workload.asked(), described), "failures": outcome.failures}
+
+
+def label_of(outcome):
+    """What a reader must know beside the figures."""
+    label = outcome.workload.label
+    if not outcome.saturated:
+        return label
+    return (f"{label}; the highest rate of {', '.join(outcome.saturated)} may be lower than it could be: pop3load "
+            "hardly ever waited")
 
 
 def figures_of(rounds, workload):

@@ -80,8 +80,9 @@ def first_logins(server, workload):
 def idle(server, workload):
     """A slice: what the server has more with all of its silent connections, by their number."""
     count = server.users_of(workload)
-    context = tls.client_context() if workload.tls else None
-    port = server.place.tls_port if workload.tls else server.place.port
+    is_over_tls = server.peer.handshake(workload) != ""
+    context = tls.client_context() if is_over_tls else None
+    port = server.place.tls_port if is_over_tls else server.place.port
     group = server.running.group
     warm_up(port, f"{workload.mail_set.prefix}0", context)
     with contextlib.ExitStack() as held:

@@ -70,10 +70,10 @@ def asked_rows(data):
 
 
 def markdown(data):
-    """README's table: beside Dovecot and the floor, what is asked in brackets."""
+    """README's table: beside Dovecot and the floor, ratios with their intervals, what is asked in brackets."""
     columns = [results.REFERENCE, "dovecot-tuned", "dovecot-default"]
-    rows = [["workload", "server's", "restante", "Dovecot tuned", "Dovecot default", "floor",
-             "restante / floor (asked)", "tuned / restante (asked)"], ["---"] * 8]
+    rows = [["workload", "server's", "rounds", "restante", "Dovecot tuned", "Dovecot default", "floor",
+             "restante / floor [95 %] (asked)", "tuned / restante [95 %] (asked)"], ["---"] * 9]
     for each in data["workloads"]:
         servers = each["servers"]
         floors = [servers[name] for name in workloads.FLOORS if name in servers]
@@ -82,7 +82,7 @@ def markdown(data):
                  for server in [*(servers.get(name) for name in columns), floors[0] if floors else None]]
         measure = each["measure"] + "".join(f", asked at most {demand['bound'] / 1000:g} kB"
                                             for demand in each["asked"] if demand["what"] == "octets")
-        rows.append([each["name"], measure, *cells,
+        rows.append([each["name"], measure, str(each["rounds"]), *cells,
                      with_asked(own and own["over_floor"], each, "restante / floor"),
                      with_asked(servers.get("dovecot-tuned", {}).get("over_restante"), each,
                                 "Dovecot tuned / restante")])
@@ -90,11 +90,11 @@ def markdown(data):
 
 
 def with_asked(ratio, workload, what):
-    """The ratio's median and, in brackets, its bound."""
+    """The ratio with its interval and, in brackets, its bound."""
     if not ratio:
         return MISSING
     bounds = [f" ({demand['bound']:g})" for demand in workload["asked"] if demand["what"] == what]
-    return digits(ratio["median"]) + "".join(bounds)
+    return interval(ratio) + "".join(bounds)
 
 
 def interval(ratio):

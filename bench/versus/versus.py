@@ -23,6 +23,7 @@ import page
 import peers
 import results
 import servers
+import store
 import strategies
 import strategies_page
 import table
@@ -90,11 +91,11 @@ def names_of(text):
 
 
 def wanted_peers(known, names):
-    by_name = {peer.name: peer for peer in known}
+    known_names = [peer.name for peer in known]
     for name in names:
-        if name not in by_name:
-            raise LookupError(f"There is no server {name!r}. There are: {', '.join(by_name)}.")
-    return [by_name[name] for name in names] if names else known
+        if name not in known_names:
+            raise LookupError(f"There is no server {name!r}. There are: {', '.join(known_names)}.")
+    return [peer for peer in known if not names or peer.name in names]
 
 
 def print_list(chosen, known):
@@ -180,11 +181,11 @@ def check_folder(folder):
 
 def in_folder(folder, options, chosen, taking_part, hierarchies, binary):
     """Everything is started and stopped here."""
-    store = maildrops.Store(folder, mail_owner())
+    mail = store.Store(folder, mail_owner(), binary)
     users = write_users(folder, options.build)
     name = f"restante-versus-{os.getpid()}"
     started = servers.make_servers(
-        taking_part, folder, store, users,
+        taking_part, folder, mail, users,
         lambda peer, charges_sockets: cgroups.Group(hierarchies, f"{name}-{peer}", charges_sockets),
         tls.make(folder, mail_owner()))
     bench = measure.Bench(started, load.Generator(binary, folder), PACES[options.pace], say)

@@ -1,9 +1,12 @@
 """bench/versus: its statistics on known data, its accounting on files as the kernel writes them, its page,
 and the whole of it in its shortest form."""
+import collections
+import dataclasses
 import html.parser
 import json
 import mmap
 import os
+import pathlib
 import random
 import re
 import socket
@@ -28,9 +31,11 @@ import pairs
 import peers
 import plots
 import results
+import store
 import strategies
 import strategies_page
 import table
+import versus
 import workloads
 
 SECONDS_FOR_ALL = 300
@@ -180,65 +185,69 @@ class AccountingTest(unittest.TestCase):
 
 
 class MailTest(unittest.TestCase):
-    def test_a_message_has_the_octets_asked_for_on_the_wire(self):
-        for octets in (200, 3000, 10000, 250000):
-            stored = maildrops.message(octets, crlf=False, variant=3)
-            self.assertEqual(len(stored) + stored.count(b"\n"), octets)
-            self.assertEqual(len(maildrops.message(octets, crlf=True, variant=3)), octets)
-
-    def test_crlf_messages_are_ready_for_the_wire_and_others_need_stuffing(self):
-        ready = maildrops.message(20000, crlf=True, variant=0)
-        self.assertNotIn(b"\n.", ready)
-        self.assertTrue(ready.endswith(b"\r\n"))
-        self.assertEqual(ready.count(b"\n"), ready.count(b"\r\n"))
-        self.assertIn(b"\n.", maildrops.message(20000, crlf=False, variant=0))
+    def store(self, folder):
+        harness.need_program(self, "pop3load")
+        return store.Store(folder, None, os.path.join(harness.settings.build, "pop3load"))
 
     def test_the_letters_have_a_mean_of_35_kb(self):
         sizes = maildrops.SIZES_OF_MEAN_35_KB
         self.assertEqual((sum(sizes) / len(sizes), len(sizes)), (35000, 20))
 
-    def test_names_are_unique(self):
-        self.assertEqual(len({maildrops.file_name(number) for number in range(10000)}), 10000)
+    def test_a_maildrop_has_what_its_mail_set_says(self):
+        """Counts and sizes on the wire, line ends; no file twice."""
+        for crlf, line_end in ((False, b"\n"), (True, b"\r\n")):
+            with self.subTest(crlf=crlf), tempfile.TemporaryDirectory() as folder:
+                mail_set = maildrops.MailSet("u", users=2, messages=20, sizes=(3000,) * 3 + (40000,), crlf=crlf)
+                kept = self.store(folder)
+                kept.make("one", mail_set)
+                files = list(pathlib.Path(kept.maildir("one", mail_set, 1), "cur").iterdir())
+                texts = [file.read_bytes() for file in files]
+                lines = [text.splitlines(keepends=True) for text in texts]
+                self.assertEqual(collections.Counter(sum(len(line.rstrip(b"\r\n")) + 2 for line in each) for each in lines),
+                                 {3000: 15, 40000: 5})
+                self.assertTrue(all(line.endswith(line_end) and line.endswith(b"\r\n") == crlf
+                                    for each in lines for line in each))
+                self.assertEqual(any(b"\n." in text for text in texts), not crlf)
+                self.assertTrue(all(re.fullmatch(r"[^,:]*:2,S", file.name) for file in files))
+                self.assertEqual(len({file.stat().st_ino for file in files}), 20)
 
     def test_what_servers_keep_beside_the_mail_is_removed_and_the_mail_is_not(self):
         with tempfile.TemporaryDirectory() as folder:
-            store = maildrops.Store(folder, None)
+            kept = self.store(folder)
             mail_set = maildrops.MailSet("u", users=2, messages=3)
-            store.make("one", mail_set)
-            maildir = store.maildir("one", mail_set, 1)
+            kept.make("one", mail_set)
+            maildir = kept.maildir("one", mail_set, 1)
             os.mkdir(os.path.join(maildir, "kept"))
             for name in ("index", "kept/index"):
                 with open(os.path.join(maildir, name), "wb"):
                     pass
-            store.forget_indexes("one", mail_set)
+            kept.forget_indexes("one", mail_set)
             self.assertEqual(sorted(os.listdir(maildir)), ["cur", "new", "tmp"])
             self.assertEqual(len(os.listdir(os.path.join(maildir, "cur"))), 3)
 
-    def test_a_mail_set_has_as_many_files_as_it_asks_for(self):
+    def test_every_server_gets_the_same_files_of_every_set(self):
         with tempfile.TemporaryDirectory() as folder:
-            store = maildrops.Store(folder, None)
-            for mail_set, files in ((maildrops.MailSet("few", users=1, messages=70), 64),
-                                    (maildrops.MailSet("own", users=1, messages=70, pool_files=70), 70)):
-                store.make("one", mail_set)
-                cur = os.path.join(store.maildir("one", mail_set, 0), "cur")
-                self.assertEqual(len({os.stat(os.path.join(cur, name)).st_ino for name in os.listdir(cur)}), files)
-
-    def test_every_server_gets_the_same_files(self):
-        with tempfile.TemporaryDirectory() as folder:
-            store = maildrops.Store(folder, None)
-            mail_set = maildrops.MailSet("u", users=2, messages=5)
+            kept = self.store(folder)
+            mail_sets = [maildrops.MailSet(prefix, users=2, messages=5) for prefix in ("u", "v")]
             for server in ("one", "other"):
-                store.make(server, mail_set)
-            listed = [{name: os.stat(os.path.join(store.mail_folder(server), "u1/cur", name)).st_ino
-                       for name in os.listdir(os.path.join(store.mail_folder(server), "u1/cur"))}
+                for mail_set in mail_sets:
+                    kept.make(server, mail_set)
+            listed = [{str(path.relative_to(kept.mail_folder(server))): path.stat().st_ino
+                       for path in pathlib.Path(kept.mail_folder(server)).rglob("*") if path.is_file()}
                       for server in ("one", "other")]
-            self.assertEqual(len(listed[0]), 5)
+            self.assertEqual(len(listed[0]), 2 * 2 * 5)
             self.assertEqual(listed[0], listed[1])
+
+    def test_a_set_without_mail_has_a_place_all_the_same(self):
+        with tempfile.TemporaryDirectory() as folder:
+            kept = self.store(folder)
+            kept.make("one", maildrops.MailSet("u", users=2, messages=0))
+            self.assertEqual(os.listdir(kept.mail_folder("one")), [])
 
 
 class LoadTest(unittest.TestCase):
     REPORT = {"measured": {"seconds": 2.0, "sessions_ended": 400, "commands": 1600, "messages": 0, "octets": 9000},
-              "server": {"cpu_seconds": 0.02},
+              "server": {"cpu_seconds": 0.02}, "generator": {"saturated": False},
               "steps": [{"step": "session", "corrected": {"p50_us": 120.5, "p99_us": 900.0}}]}
 
     def test_a_report_becomes_cost_and_speed(self):
@@ -299,12 +308,12 @@ class RowsTest(unittest.TestCase):
         self.assertIn('cache_ttl = "0s"', restante.variant(cold[0])[0])
         self.assertEqual(restante.variant(workloads.chosen(["poll-20-hashed"])[0])[0], "")
 
-    def test_rows_over_tls_have_a_floor_of_their_own_or_none(self):
+    def test_polls_over_tls_have_a_floor_of_their_own(self):
         floors = {workload.name: {floor for floor in workloads.FLOORS if workload.takes(floor)}
                   for workload in workloads.all_workloads()}
         self.assertEqual(floors["poll-20-tls"], {workloads.TLS_FLOOR})
         self.assertEqual(floors["poll-20-tls-resumed"], {workloads.TLS_FLOOR})
-        self.assertEqual(floors["drain-lf-tls"], set())
+        self.assertEqual(floors["drain-lf-tls"], {workloads.FLOOR})  # in the clear, as the row's label says
         self.assertEqual(floors["poll-20"], {workloads.FLOOR})
 
     def test_only_who_speaks_tls_is_spoken_to_over_tls(self):
@@ -321,6 +330,24 @@ class RowsTest(unittest.TestCase):
                               lambda _: None)
         charged = bench._charged("openssl", None, slice_of("openssl", 100))
         self.assertAlmostEqual(charged.cpu_us_per("session"), 500)
+
+    def test_the_floors_are_next_to_restante_whoever_asks(self):
+        known = peers.all_peers("build")
+        asked = versus.wanted_peers(known, ["dovecot-tuned", "pop3null", "restante"])
+        self.assertEqual([peer.name for peer in asked], ["restante", "pop3null", "dovecot-tuned"])
+        self.assertEqual([peer.name for peer in known[1:3]], list(workloads.FLOORS))
+
+    def test_a_highest_rate_that_may_be_the_generators_is_said_so(self):
+        paced = workloads.chosen(["poll-p99-own"])[0]
+        server = types.SimpleNamespace(running=None, place=None,
+                                       peer=types.SimpleNamespace(added_cpu_us=lambda *_: 0))
+        for is_saturated, said in ((False, False), (True, True)):
+            taken = dataclasses.replace(slice_of("restante", 30), is_saturated=is_saturated)
+            generator = types.SimpleNamespace(run=lambda *_, taken=taken: taken)
+            outcome = measure.Outcome(paced, {}, {})
+            bench = measure.Bench({"restante": server}, generator, measure.SHORTEST, lambda _: None)
+            self.assertEqual(bench._pace(outcome, ["restante"]), ["restante"])
+            self.assertEqual("restante may be lower" in results.of_workload(outcome)["label"], said)
 
     def test_a_run_that_the_generator_fell_behind_in_is_taken_again(self):
         class Generator:
@@ -499,6 +526,8 @@ class ResultTest(unittest.TestCase):
         self.assertRegex(text, r"poll-20 +restante / floor +at most 1\.8 +1\.55 +met")
         self.assertRegex(text, r"idle-in-user +octets +at most 4,000 +3,250 +met")
         self.assertRegex(text, r"poll-20 +3 +1\.55 \[1\.55-1\.55\] +10\.0 \[10\.0-10\.0\]")
+        self.assertIn("| poll-20 | CPU us a session | 3 | 31.0 | 310 | - | 20.0 | 1.55 [1.55-1.55] (1.8) | "
+                      "10.0 [10.0-10.0] (9) |", table.markdown(self.data))
         self.assertIn("poll-20: dovecot-default is missing: it <broke>", text)
         self.assertIn("skipped: cyrus: not installed", text)
         self.assertIn("Rows with tls in their names are over TLS 1.3", text)
@@ -553,7 +582,7 @@ class WholeTest(unittest.TestCase):
                 data = json.load(file)
             with open(os.path.join(folder, "versus.md"), encoding="utf-8") as file:
                 rows = [line.split(" | ") for line in file.read().splitlines()]
-        self.assertEqual({len(row) for row in rows}, {8})
+        self.assertEqual({len(row) for row in rows}, {9})
         self.assertEqual([row[0].strip("| ") for row in rows[2:]], [each["name"] for each in data["workloads"]])
         for each in data["workloads"]:
             for server, why in each["failures"].items():  # a busy machine is no fault of theirs
@@ -569,6 +598,18 @@ class WholeTest(unittest.TestCase):
         self.assertLessEqual(len(rates), 1)
         self.assertIn("io_uring", data["machine"])
         self.assertIn("poll-20", done.stdout)
+        self.assertEqual(groups_left(), [])
+
+    def test_dovecot_is_compared_where_it_is_installed(self):
+        if missing := peers.Dovecot("tuned").missing():
+            self.skipTest(missing)
+        with tempfile.TemporaryDirectory() as folder:
+            done = run_versus("--shortest", "--build", harness.settings.build, "--output", folder,
+                              "--peers", "restante,dovecot-tuned", "--only", "poll-20")
+            with open(os.path.join(folder, "versus.json"), encoding="utf-8") as file:
+                row = json.load(file)["workloads"][0]
+        self.assertEqual((done.returncode, row["failures"]), (0, {}), done.stdout + done.stderr)
+        self.assertGreater(row["servers"]["dovecot-tuned"]["median"], 0)
         self.assertEqual(groups_left(), [])
 
     def test_the_shortest_comparison_of_strategies_gives_table_json_and_page(self):
