@@ -20,6 +20,7 @@ class FalseServer(socketserver.ThreadingTCPServer):
         self.lock = threading.Lock()
         self.deleted = {}   # user -> set of indexes
         self.sessions = 0   # that logged in
+        self.honest = 1     # of them, before mail is lost
         self.stalled = False
         super().__init__(("127.0.0.1", 0), Session)
         self.thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
@@ -90,7 +91,7 @@ class Session(socketserver.StreamRequestHandler):
             self.number = self.server.sessions
         gone = self.server.deleted.setdefault(self.user, set())
         self.mail = [i for i in range(len(MAIL)) if i not in gone]
-        if self.is_("lost message") and self.number > 1:
+        if self.is_("lost message") and self.number > self.server.honest:
             self.mail = self.mail[:-1]
         if self.is_("resurrected message") and self.number > 1:
             self.mail = list(range(len(MAIL)))

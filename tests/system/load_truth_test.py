@@ -71,6 +71,15 @@ class LoadTruthTest(LoadCase):
     def test_lost_message(self):
         self.check_noticed("lost message", "message_lost", "--profile", "sync")
 
+    def test_mail_that_is_lost_between_two_stages(self):
+        """Each user has one session in the first, and one in the second."""
+        with FalseServer("lost message") as server:
+            server.honest = 12
+            _, report = self.run_load(server.port, "--profile", "sync", "--rate", "20", "--arrivals", "fixed",
+                                      "--stages", "100%,100%", users=12, seconds="500ms", expect=1)
+        self.assertEqual(set(report.faults), {"message_lost"})
+        self.assertEqual([stage["faults"] > 0 for stage in report.stages], [False, True])
+
     def test_a_mailbox_that_lost_all_its_mail(self):
         for profile in ["poll", "sync", "drain", "leave-on-server", "keep"]:
             with self.subTest(profile=profile):

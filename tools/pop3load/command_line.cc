@@ -281,12 +281,15 @@ void add_run_command(CLI::App& app, Options& options, int& exit_code) {
     add_load(*run, options);
     add_profile_details(*run, options);
     add_reports(*run, options);
-    run->footer(profile_help() +
-                "\nExit: 0 held, 1 a wrong answer or a threshold, 2 usage, 4 the generator fell "
-                "behind (it was more than\n10 ms late itself at p95, or at the highest percentile "
-                "that a threshold asks of the server) or could not\ngo on.\nNobody else may delete "
-                "mail meanwhile: it would "
-                "count as lost.");
+    run->footer(
+        profile_help() +
+        "\n--find-max and --stages run one after the other on the same mail: what one deletes, "
+        "the next does not find.\nExit: 0 held, 1 a wrong answer or a threshold, 2 usage, 4 the "
+        "generator fell "
+        "behind (it was more than\n10 ms late itself at p95, or at the highest percentile "
+        "that a threshold asks of the server) or could not\ngo on.\nNobody else may delete "
+        "mail meanwhile: it would "
+        "count as lost.");
     run->callback([&] { exit_code = load_command(options); });
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -48,6 +49,21 @@ private:
     std::vector<Listed> known_;    // by id_hash
     std::uint64_t count_min_ = 0;  // messages that must be there
     std::unordered_set<std::uint64_t> removed_;
+};
+
+/// Of every user, by number, over all runs of one command. A user is one thread's in each of them,
+/// so that no two threads ask for the same one at once.
+class Ledgers {
+public:
+    explicit Ledgers(std::size_t users) : ledgers_(users) {}
+    Ledger& of(std::uint32_t user) {
+        std::unique_ptr<Ledger>& ledger = ledgers_[user];
+        if (!ledger) ledger = std::make_unique<Ledger>();
+        return *ledger;
+    }
+
+private:
+    std::vector<std::unique_ptr<Ledger>> ledgers_;  // null: the user has had no session
 };
 
 /// The lines of an answer to LIST (octets) or UIDL (unique-ids) into `messages`, which they make

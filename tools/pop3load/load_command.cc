@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -86,9 +87,12 @@ std::optional<std::vector<Threshold>> thresholds_of(const std::vector<std::strin
     return all;
 }
 
+/// What each run has seen of the maildrops, the next still knows.
 Runner runner(const Setting& setting, const std::vector<Threshold>& thresholds) {
-    return [&](const Load& load, bool& was_interrupted) {
-        std::expected<Results, std::string> results = run_load(setting, load, was_interrupted);
+    const auto ledgers = std::make_shared<Ledgers>(setting.users.count());
+    return [&, ledgers](const Load& load, bool& was_interrupted) {
+        std::expected<Results, std::string> results =
+            run_load(setting, *ledgers, load, was_interrupted);
         if (results) judge_generator(*results, thresholds);
         return results;
     };

@@ -68,7 +68,7 @@ void merge(Results& sum, const Results& more) {
 /// The threads of one run, and what they have published.
 class Run {
 public:
-    Run(const Setting& setting, const Load& load);
+    Run(const Setting& setting, Ledgers& ledgers, const Load& load);
     void start();
     /// To the end of the window, or until a thread cannot go on; false: interrupted.
     bool watch(UsageMeter* meter, Terminal* terminal);
@@ -98,7 +98,7 @@ private:
     std::optional<ServerUsage> usage_;
 };
 
-Run::Run(const Setting& setting, const Load& load)
+Run::Run(const Setting& setting, Ledgers& ledgers, const Load& load)
     : options_(setting.options), load_(load), start_(clock_now()) {
     const std::uint32_t cores = std::max(std::thread::hardware_concurrency(), 1U);
     std::uint32_t threads = options_.threads == 0 ? cores : options_.threads;
@@ -114,7 +114,7 @@ Run::Run(const Setting& setting, const Load& load)
                           .connections = (load.connections + threads - 1 - i) / threads,
                           .start = start_,
                           .window = window_};
-        workers_.push_back(std::make_unique<Worker>(setting, share));
+        workers_.push_back(std::make_unique<Worker>(setting, ledgers, share));
     }
     published_.resize(threads);
 }
@@ -247,8 +247,8 @@ void Run::describe(Results& results) const {
 
 }  // namespace
 
-std::expected<Results, std::string> run_load(const Setting& setting, const Load& load,
-                                             bool& was_interrupted) {
+std::expected<Results, std::string> run_load(const Setting& setting, Ledgers& ledgers,
+                                             const Load& load, bool& was_interrupted) {
     const Options& options = setting.options;
     std::optional<UsageMeter> meter;
     if (options.server_pid || !options.server_cgroup.empty()) {
@@ -258,7 +258,7 @@ std::expected<Results, std::string> run_load(const Setting& setting, const Load&
         if (!made) return std::unexpected(made.error());
         meter = std::move(*made);
     }
-    Run run(setting, load);
+    Run run(setting, ledgers, load);
     Terminal terminal(stderr);
     run.start();
     was_interrupted = !run.watch(meter ? &*meter : nullptr, options.quiet ? nullptr : &terminal);

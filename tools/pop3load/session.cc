@@ -148,6 +148,8 @@ bool Session::end_if_silent(Instant since, Instant now) {
     return true;
 }
 
+void Session::give_up(Instant now) { fail(Fault::timed_out, std::string(given_up), now); }
+
 /// Reads what has arrived, then sends what is next.
 Session::Want Session::talk(Instant now) {
     const bool is_slow = service_.profile.pauses_reading;

@@ -6,7 +6,6 @@
 #include <deque>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "answer.h"
@@ -29,8 +28,8 @@ struct SessionService {
     const std::vector<Address>& sources;
     Recorder recorder;
     TlsClient tls;
-    std::unordered_map<std::uint32_t, Ledger> ledgers;  ///< by user
-    std::vector<char> buffer;                           ///< what is received goes through it
+    Ledgers& ledgers;
+    std::vector<char> buffer;  ///< what is received goes through it
     std::size_t next_source = 0;
 };
 
@@ -62,6 +61,8 @@ public:
     Want leave(Instant now);
     /// Ends as timed out where it has waited for an answer since before `since`; whether it did.
     bool end_if_silent(Instant since, Instant now);
+    /// Ends as timed out: the run is over and it is not.
+    void give_up(Instant now);
 
     int socket() const { return connection_.socket(); }
     Instant due() const { return due_; }
@@ -138,6 +139,9 @@ private:
     std::vector<std::uint32_t> new_messages_;
     std::vector<std::uint64_t> removals_;  // unique-ids whose DELE was answered +OK
 };
+
+/// Of what did not begin or end in time.
+inline constexpr std::string_view given_up = "not over 10 s after the end of the run";
 
 /// The command as it is sent, with its line end. `timestamp`: of the greeting, for APOP.
 std::string wire_command(const Command& command, std::string_view user, std::string_view password,

@@ -198,7 +198,7 @@ std::optional<Finding> Session::check_stat() {
     stat_ = read_stat(reader_.status());
     if (!stat_)
         return Finding{Fault::malformed_answer, "no two numbers: " + std::string(reader_.status())};
-    return service_.ledgers[start_.user].check_count(stat_->count);
+    return service_.ledgers.of(start_.user).check_count(stat_->count);
 }
 
 std::optional<Finding> Session::check_listing(Verb verb) {
@@ -209,11 +209,11 @@ std::optional<Finding> Session::check_listing(Verb verb) {
         return Finding{Fault::wrong_count, fmt::format("STAT says {} messages, a listing {}",
                                                        stat_->count, messages_.size())};
     if (verb == Verb::uidl) {
-        std::optional<Finding> finding = service_.ledgers[start_.user].check(messages_);
+        std::optional<Finding> finding = service_.ledgers.of(start_.user).check(messages_);
         note_new_messages();
         return finding;
     }
-    if (!stat_) return service_.ledgers[start_.user].check_count(messages_.size());
+    if (!stat_) return service_.ledgers.of(start_.user).check_count(messages_.size());
     std::uint64_t octets = 0;
     for (const Listed& message : messages_) octets += message.octets;
     if (stat_->octets == octets) return std::nullopt;
@@ -268,12 +268,12 @@ std::optional<Finding> Session::verify(std::string_view message, std::uint64_t i
         return wrong("it has no mark of pop3load seed, which --verify all demands");
     if (id_hash == 0) return std::nullopt;  // UIDL was not asked
     const std::uint64_t content = XXH3_64bits(message.data(), message.size());
-    return service_.ledgers[start_.user].check_content(id_hash, content);
+    return service_.ledgers.of(start_.user).check_content(id_hash, content);
 }
 
 void Session::settle_removals(bool is_acknowledged) {
     if (removals_.empty()) return;
-    Ledger& ledger = service_.ledgers[start_.user];
+    Ledger& ledger = service_.ledgers.of(start_.user);
     for (const std::uint64_t id_hash : removals_) {
         if (is_acknowledged) {
             ledger.removed(id_hash);

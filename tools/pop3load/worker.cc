@@ -37,7 +37,7 @@ std::uint32_t events_for(Session::Want want) {
 
 }  // namespace
 
-Worker::Worker(const Setting& setting, const Share& share)
+Worker::Worker(const Setting& setting, Ledgers& ledgers, const Share& share)
     : options_(setting.options),
       share_(share),
       service_{.options = setting.options,
@@ -47,7 +47,7 @@ Worker::Worker(const Setting& setting, const Share& share)
                .sources = setting.sources,
                .recorder = Recorder(share.window),
                .tls = {},
-               .ledgers = {},
+               .ledgers = ledgers,
                .buffer = std::vector<char>(receive_octets)},
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       next_second_(share.start),
@@ -162,10 +162,8 @@ void Worker::begin_session(const Arrival& arrival, const Turn::Taken& taken, Ins
     connected.is_registered = false;
     ++in_flight_;
     if (service_.profile.is_specmail) note_begin(connected, now);
-    const Session::Want want = connected.session.begin({.user = taken.user,
-                                                        .intended = arrival.intended,
-                                                        .dice = dice_ + arrival.number},
-                                                       now);
+    const Session::Want want = connected.session.begin(
+        {.user = taken.user, .intended = arrival.intended, .dice = dice_ + arrival.number}, now);
     settle(connected, want, now);
 }
 
@@ -284,8 +282,10 @@ void Worker::leave_all(Instant now) {
 /// What did not begin or end in time is not left out of the account.
 void Worker::give_up(Instant now) {
     if (stop_asked_.load(std::memory_order_relaxed) || service_.recorder.has_own_fault()) return;
-    for (std::size_t i = 0; i < waiting() + in_flight_; ++i)
-        service_.recorder.fault(Fault::timed_out, "not over 10 s after the end of the run", now);
+    for (const std::unique_ptr<Connected>& connected : connected_)
+        if (connected->is_live) connected->session.give_up(now);
+    for (std::size_t i = 0; i < waiting(); ++i)
+        service_.recorder.fault(Fault::timed_out, std::string(given_up), now);
 }
 
 }  // namespace pop3load

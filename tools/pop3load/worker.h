@@ -31,8 +31,8 @@ struct Share {
 
 class Worker {
 public:
-    /// `setting` must outlive it.
-    Worker(const Setting& setting, const Share& share);
+    /// `setting` and `ledgers` must outlive it.
+    Worker(const Setting& setting, Ledgers& ledgers, const Share& share);
 
     /// Until every session has ended, a while after the window at the latest. On its own thread.
     void run();
