@@ -12,6 +12,7 @@
 
 #include "ending_signals.h"
 #include "readable.h"
+#include "terminal.h"
 
 namespace pop3load {
 namespace {
@@ -60,14 +61,11 @@ void work_off(Board& board, const Work& work) {
 }  // namespace
 
 Progress::Progress(std::string unit, std::uint64_t total, bool quiet)
-    : unit_(std::move(unit)),
-      total_(total),
-      is_terminal_(::isatty(STDERR_FILENO) == 1),
-      quiet_(quiet) {}
+    : unit_(std::move(unit)), total_(total), redraws_(can_redraw(STDERR_FILENO)), quiet_(quiet) {}
 
 void Progress::show() {
     const Clock::time_point now = Clock::now();
-    if (quiet_ || now - shown_ < (is_terminal_ ? Clock::duration(bar_every) : line_every)) return;
+    if (quiet_ || now - shown_ < (redraws_ ? Clock::duration(bar_every) : line_every)) return;
     shown_ = now;
     const std::uint64_t done_now = done();
     const double share =
@@ -80,12 +78,11 @@ void Progress::show() {
         line += fmt::format(", {}/s, {:.0f} s left", count_text(static_cast<std::uint64_t>(rate)),
                             static_cast<double>(total_ - done_now) / rate);
     }
-    if (!is_terminal_) {
+    if (!redraws_) {
         fmt::print(stderr, "{}\n", line);
         return;
     }
-    const auto filled = static_cast<std::size_t>(std::min(share, 1.0) * bar_columns);
-    fmt::print(stderr, "\r[{:#<{}}{:.<{}}] {}\x1b[K", "", filled, "", bar_columns - filled, line);
+    fmt::print(stderr, "\r{} {}\x1b[K", bar(share, bar_columns), line);
     std::fflush(stderr);
     is_shown_ = true;
 }

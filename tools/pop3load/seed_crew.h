@@ -30,7 +30,7 @@ private:
     using Clock = std::chrono::steady_clock;
     std::string unit_;
     std::uint64_t total_;
-    bool is_terminal_;
+    bool redraws_;
     bool quiet_;
     bool is_shown_ = false;
     Clock::time_point begun_ = Clock::now();

@@ -20,11 +20,6 @@ constexpr std::string_view line_up = "\x1b[A";
 constexpr std::string_view clear_line = "\x1b[K";
 constexpr std::string_view clear_below = "\x1b[J";
 
-bool can_redraw(int descriptor) {
-    const char* kind = std::getenv("TERM");
-    return ::isatty(descriptor) == 1 && kind != nullptr && std::string_view(kind) != "dumb";
-}
-
 std::size_t columns_of(int descriptor) {
     winsize size{};
     if (::ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return columns_default;
@@ -60,19 +55,23 @@ std::string fault_text(const FaultCounts& counts) {
     return text.empty() ? "no faults" : text;
 }
 
-std::string bar(const Moment& moment) {
-    const double total = std::max(moment.total_seconds, 1e-9);
-    const double share = std::clamp(moment.elapsed_seconds / total, 0.0, 1.0);
-    const auto filled = static_cast<std::size_t>(share * bar_columns);
-    return fmt::format("[{:#<{}}{:.<{}}]", "", filled, "", bar_columns - filled);
-}
-
 std::string_view stage(const Moment& moment) {
     if (moment.warming_up) return "  warm-up";
     return moment.elapsed_seconds >= moment.total_seconds ? "  last sessions end" : "";
 }
 
 }  // namespace
+
+std::string bar(double share, std::size_t columns) {
+    const auto filled =
+        static_cast<std::size_t>(std::clamp(share, 0.0, 1.0) * static_cast<double>(columns));
+    return fmt::format("[{:#<{}}{:.<{}}]", "", filled, "", columns - filled);
+}
+
+bool can_redraw(int descriptor) {
+    const char* kind = std::getenv("TERM");
+    return ::isatty(descriptor) == 1 && kind != nullptr && std::string_view(kind) != "dumb";
+}
 
 std::string live_line(const Moment& moment) {
     return fmt::format("{:.0f} s  {}  {}  {}{}", moment.elapsed_seconds, rate_text(moment),
@@ -81,8 +80,9 @@ std::string live_line(const Moment& moment) {
 }
 
 std::array<std::string, 2> live_view(const Moment& moment, std::size_t columns) {
+    const double share = moment.elapsed_seconds / std::max(moment.total_seconds, 1e-9);
     std::array<std::string, 2> lines = {
-        fmt::format("{} {:.0f}/{:.0f} s  {}{}", bar(moment), moment.elapsed_seconds,
+        fmt::format("{} {:.0f}/{:.0f} s  {}{}", bar(share, bar_columns), moment.elapsed_seconds,
                     moment.total_seconds, rate_text(moment), stage(moment)),
         fmt::format("{}  {}", latency_text(moment.interval), fault_text(moment.fault_counts))};
     for (std::string& line : lines) line.resize(std::min(line.size(), columns));

@@ -26,6 +26,12 @@ std::string live_line(const Moment& moment);
 /// The same on two lines with a bar, each cut to `columns` and without a line end.
 std::array<std::string, 2> live_view(const Moment& moment, std::size_t columns);
 
+/// "[####....]", `columns` between the brackets; `share` of 0 to 1 is done, more counts as all.
+std::string bar(double share, std::size_t columns);
+
+/// Whether text on `descriptor` can be written over: a terminal, and TERM does not say it is dumb.
+bool can_redraw(int descriptor);
+
 class Terminal {
 public:
     /// `file` (stderr) must outlive this. It is redrawn in place when it is a terminal that can.
