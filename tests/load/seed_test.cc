@@ -347,6 +347,22 @@ TEST_CASE("specmail2001's maildrops are empty where its users look in vain") {
     CHECK(plan_totals(options).messages == 3 * 925);
 }
 
+TEST_CASE("the messages in specmail2001's maildrops fit the table, one stream a maildrop") {
+    SeedOptions options;
+    options.counts = Distribution::specmail_counts();
+    options.user_count = 100'000;
+    std::map<std::uint64_t, double> seen;
+    for (std::uint32_t i = 0; i < options.user_count; ++i) ++seen[MaildropPlan(options, i).count()];
+    double total = 0;
+    for (const Distribution::Row& row : options.counts.rows()) total += row.weight;
+    double statistic = 0;
+    for (const Distribution::Row& row : options.counts.rows()) {
+        const double expected = options.user_count * row.weight / total;
+        statistic += (seen[row.value] - expected) * (seen[row.value] - expected) / expected;
+    }
+    CHECK(statistic < 58.3);  // 29 degrees of freedom, one run in 1,000 is above
+}
+
 TEST_CASE("the totals that room is checked for are what is made") {
     SeedWorld world;
     world.options.counts = Distribution::specmail_counts();

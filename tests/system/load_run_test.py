@@ -72,6 +72,24 @@ class LoadRunTest(LoadCase):
         self.assertEqual(set(report.faults), {"no_apop"})
         self.assertIn("the server offers no APOP", done.stderr)
 
+    def test_sizes_and_counts_from_a_file(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as sizes, tempfile.NamedTemporaryFile("w") as counts:
+            sizes.write("# octets, weight\n600 3\n2000 1\n")
+            counts.write("3 1\n5 1\n")
+            sizes.flush()
+            counts.flush()
+            world = SeededWorld(self, "--messages", counts.name, "--sizes", sizes.name, users=30)
+            text = sizes.name + ": line 4: "
+            sizes.write("x 1\n")
+            sizes.flush()
+            done = subprocess.run(pop3load("seed", "--maildir", world.mail + "/{user}", "--sizes", sizes.name),
+                                  capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(text, done.stderr)
+        maildrops = [world.stored(f"user{user}").values() for user in range(30)]
+        self.assertEqual({len(maildrop) for maildrop in maildrops}, {3, 5})
+        self.assertEqual({len(mail) + mail.count(b"\n") for maildrop in maildrops for mail in maildrop}, {600, 2000})
+
     def test_slow_is_slow_on_the_servers_side_too(self):
         """What the server cannot get rid of is its to keep: the client's kernel does not take it ahead."""
         with FalseServer() as server:
@@ -251,11 +269,11 @@ class TlsServer(FalseServer):
 
 
 class LoadTlsTest(LoadCase):
-    def check(self, mode, *arguments):
+    def check(self, mode, *arguments, **options):
         with tempfile.TemporaryDirectory() as folder, TlsServer(folder,
                                                                 mode == "implicit") as server:
             _, report = self.run_load(server.port, "--tls", mode, "--profile", "drain", *arguments,
-                                      expect=0)
+                                      expect=0, **options)
             self.assertGreater(report.measured["messages"], 0)
             self.assertIn("tls", report.steps)
             for figure, least in [("tls_handshakes", 1), ("tls_resumed", "--tls-resumed" in arguments)]:
@@ -271,6 +289,12 @@ class LoadTlsTest(LoadCase):
     def test_implicit_resumed(self):
         handshakes = self.check("implicit", "--tls-resumed", "1")
         self.assertGreater(handshakes[True], handshakes[False])
+
+    def test_a_share_resumes(self):
+        handshakes = self.check("implicit", "--tls-resumed", "50%", "--rate", "60", users=20, seconds="2s")
+        count = sum(handshakes.values())
+        self.assertGreater(count, 60)
+        self.assertAlmostEqual(handshakes[True] / count, 0.5, delta=0.3)  # of 60: 4 deviations
 
     def test_slow_is_slow_over_tls(self):
         """6,000 octets a second for each connection, though a record of TLS has 16 KiB."""

@@ -126,7 +126,10 @@ std::string profile_help() {
         name.resize(18, ' ');
         help += "  " + name + std::string(profile.meaning) + '\n';
     }
-    return help;
+    return help +
+           "What others call tls-full, tls-resumed and stls is any of them with --tls implicit, "
+           "with\n"
+           "--tls-resumed 1 beside it, or with --tls starttls.\n";
 }
 
 void add_target(CLI::App& run, Options& options) {
