@@ -2,7 +2,7 @@
 
 passed=0
 failed=0
-skips=()
+notes=()
 lanes=()
 part_seconds_max=${part_seconds_max:-600}
 mkdir -p build/test-logs
@@ -11,7 +11,8 @@ export UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}
 export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
 
 # part NAME COUNTING COMMAND...: runs COMMAND. COUNTING says where its counts are: `doctest` (its
-# summary), `summary` (a last line "N passed, N failed") or `one` (the exit code is one test).
+# summary), `summary` (a last line "N passed, N failed") or `one` (the exit code is one test). Why tests
+# were skipped, and the figures of loads, are said again at the end.
 part() {
     local name=$1 counting=$2 log status=0 started=$SECONDS good=0 bad=0
     shift 2
@@ -29,7 +30,8 @@ part() {
         echo "FAILED: $name (exit $status): $*"
     fi
     local line
-    while IFS= read -r line; do skips+=("$name: $line"); done < <(grep '^skipped: ' "$log" || true)
+    while IFS= read -r line; do notes+=("$name: $line"); done \
+        < <(grep -E '^(skipped|load): ' "$log" || true)
     printf '%-22s %5d passed, %d failed  (%d s)\n' "$name" "$good" "$bad" $((SECONDS - started))
     passed=$((passed + good))
     failed=$((failed + bad))
@@ -41,9 +43,9 @@ lane() {
     rm -f "$counts"
     set -m  # a process group of its own, which Ctrl-C is passed on to
     (
-        passed=0 failed=0 skips=()
+        passed=0 failed=0 notes=()
         "$@"
-        printf '%s\n' "$passed $failed" "${skips[@]}" >"$counts"
+        printf '%s\n' "$passed $failed" "${notes[@]}" >"$counts"
     ) &
     set +m
     lanes+=($!)
@@ -58,7 +60,7 @@ join_lanes() {
         read -r good bad <"build/test-logs/lane-$number"
         passed=$((passed + good))
         failed=$((failed + bad))
-        while IFS= read -r line; do skips+=("$line"); done \
+        while IFS= read -r line; do notes+=("$line"); done \
             < <(tail -n +2 "build/test-logs/lane-$number" | grep . || true)
     done
     lanes=()
@@ -78,7 +80,7 @@ counts_of() {
 }
 
 finish() {
-    ((${#skips[@]} == 0)) || printf '%s\n' "${skips[@]}"
+    ((${#notes[@]} == 0)) || printf '%s\n' "${notes[@]}"
     echo "$passed passed, $failed failed"
     ((failed == 0))
 }

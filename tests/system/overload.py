@@ -98,7 +98,7 @@ class Overload(harness.SystemTest):
                 recovery = self.seconds_to_recover(stays)
         self.most_kib = most.kib - self.start_kib
         self.left_kib = process_usage.anonymous_kib(self.server) - self.start_kib
-        print(f"    {what}: {self.most_kib} KiB more (at most {cap_kib}), {self.left_kib} after it; "
+        print(f"load: {what}: {self.most_kib} KiB more (at most {cap_kib}), {self.left_kib} after it; "
               f"the kernel's sockets {most.socket_kib} KiB; others {beside.loaded} ms (median/p99/most of "
               f"{len(beside.loaded.seconds)}), the twin's {beside.twin}; recovered in "
               f"{'no time' if recovery is None else f'{recovery * 1e3:.0f} ms'}", flush=True)
@@ -148,8 +148,9 @@ class Overload(harness.SystemTest):
 
     def judge_times(self, beside, recovery):
         """100 ms for others, a second for the server: where the machine is not to blame. What slows the
-        twin as well is the machine; a p99 of seconds of load is a handful of polls, so that in the
-        ordinary run the median is judged."""
+        twin as well is the machine: others' p99 is held against 100 ms itself as long as the twin's is
+        under 33 ms. A p99 of seconds of load is a handful of polls, so that in the ordinary run the
+        median is judged."""
         self.assertLess(recovery, max(1.0, 10 * beside.twin.p99()))
         self.assertLess(beside.loaded.median(), max(0.1, 10 * beside.twin.median()))
         if IS_WHOLE:

@@ -198,7 +198,7 @@ class OwnMailTest(harness.SystemTest):
             worker.join()
         counts = ", ".join(f"{name} {self.seen[name]}"
                            for name in (*TRANSPORTS, *ENDINGS, "refused", "whole"))
-        print(f"    seed {SEED}: {self.seen['sessions']} sessions in {SECONDS} s, "
+        print(f"load: own mail, seed {SEED}: {self.seen['sessions']} sessions in {SECONDS} s, "
               f"{self.seen['octets'] / 1e6:.0f} MB judged ({counts})")
         self.assertEqual(self.told, [])
         self.assertGreater(self.seen["quit"], self.seen["refused"] / 4, "hardly anybody got in")

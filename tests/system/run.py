@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Runs the system tests: run.py --binary PATH [--quick] [--backend NAME] [--jobs N] [PATTERN ...]. A
-PATTERN is a part of a test's name. Each test is a process; N of them run at a time, then those one by one
+"""Runs the system tests: run.py --binary PATH [--quick] [--backend NAME] [--jobs N] [--without PATTERN]...
+[PATTERN ...]. A PATTERN is a part of a test's name. Each test is a process; N of them run at a time, then those one by one
 that are to be alone (harness.alone). One line a test, below its output; last line: `N passed, N failed`;
 `skipped: NAME: REASON` for the others."""
 import argparse
@@ -180,6 +180,8 @@ def chosen_options():
                            help="[runtime] backend of servers that do not name theirs")
     arguments.add_argument("--jobs", type=int, default=os.cpu_count() + 1,
                            help="tests at a time (one more than there are processors)")
+    arguments.add_argument("--without", action="append", default=[], metavar="PATTERN",
+                           help="leave out these tests")
     arguments.add_argument("patterns", nargs="*", default=[""], metavar="pattern")
     return arguments.parse_args()
 
@@ -191,10 +193,12 @@ def main():
     harness.settings.quick = chosen.quick
     harness.settings.backend = chosen.backend
     found = unittest.defaultTestLoader.discover(harness.HERE, pattern="*_test.py")
-    tests = [test for test in tests_of(found) if any(each in test.id() for each in chosen.patterns)]
-    for pattern in chosen.patterns:
+    tests = list(tests_of(found))
+    for pattern in chosen.patterns + chosen.without:
         if not any(pattern in test.id() for test in tests):
             sys.exit(f"run.py: no test's name has {pattern} in it")
+    tests = [test for test in tests if any(each in test.id() for each in chosen.patterns)
+             and not any(each in test.id() for each in chosen.without)]
     together = sorted((test for test in tests if not is_alone(test)), key=rank)
     with installed_binary(chosen.binary) as harness.settings.binary:
         codes = run(together, chosen.jobs) + run(filter(is_alone, tests), 1)
