@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import cpp_scan
+import safety_commands
 
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 600
@@ -18,6 +19,7 @@ COLUMNS_MAX = 100
 HEADER_JOBS = 2
 COMPILE_SECONDS_MAX = 120
 
+SAFETY = "SAFETY.md"
 SOURCE_FOLDERS = ("include", "src", "tests", "bench", "tools", "conf", ".ci")
 SKIPPED_FOLDERS = ("tests/corpus", "tests/fuzz/corpus", "tests/transcripts", "__pycache__")
 CPP_ENDINGS = (".h", ".cc")
@@ -95,7 +97,7 @@ class Source:
 
 
 def load_sources(root):
-    sources = []
+    sources = [Source(root, SAFETY)]
     for folder in SOURCE_FOLDERS:
         for directory, subfolders, files in os.walk(os.path.join(root, folder)):
             relative = os.path.relpath(directory, root)
@@ -231,6 +233,11 @@ def check_co_await(sources):
                 yield f"{source.at(match.start())}: ?: with a co_await"
 
 
+def check_safety_commands(sources):
+    safety = next(source for source in sources if source.path == SAFETY)
+    yield from safety_commands.violations(safety, {source.path: source.text for source in sources})
+
+
 def check_headers_alone(sources, root):
     headers = [source.path for source in sources if source.is_header]
     command = ["g++", "-std=c++23", "-fsyntax-only", "-Wall", "-Iinclude", "-Isrc", "-Itests", "-I.",
@@ -260,6 +267,7 @@ def checks(root):
         ("headers have #pragma once", check_pragma_once),
         ("ASSERT is the only macro", check_macros),
         ("co_await stands alone", check_co_await),
+        ("SAFETY.md names tests that there are, and commands that select some", check_safety_commands),
         ("headers compile alone", lambda sources: check_headers_alone(sources, root)),
     ]
 

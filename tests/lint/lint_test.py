@@ -9,11 +9,22 @@ import cpp_scan
 import lint
 
 
+# In every tree: what SAFETY.md may name.
+BESIDE = {
+    "SAFETY.md": "",
+    "tests/meson.build": "sim_sources = files(\n  'sim/a_test.cc',\n)\n",
+    "tests/sim/a_test.cc": 'TEST_CASE(\n    "A maildrop, "\n    "whole") {\n}\n',
+    "tests/unit/b_test.cc": 'TEST_CASE("an index") {\n}\n',
+    "tests/system/c_test.py": "class ATest:\n    def test_it(self):\n        pass\n",
+}
+
+
 def violations_of(check_name, path, text):
     with tempfile.TemporaryDirectory() as root:
-        os.makedirs(os.path.dirname(os.path.join(root, path)))
-        with open(os.path.join(root, path), "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        for each, content in {**BESIDE, path: text}.items():
+            os.makedirs(os.path.dirname(os.path.join(root, each)), exist_ok=True)
+            with open(os.path.join(root, each), "w", encoding="utf-8", newline="") as file:
+                file.write(content)
         check = dict((check.__name__, check) for _, check in lint.checks(root)[:-1])
         check["check_headers_alone"] = lint.checks(root)[-1][1]
         return list(check[check_name](lint.load_sources(root)))
@@ -94,6 +105,15 @@ CASES = [
     ("check_co_await", "src/net/a.cc", "T f() { auto [a, b] = co_await c(); }\n", True),
     ("check_co_await", "src/net/a.cc", "T f() { int a = co_await b() ? 1 : 2; }\n", True),
     ("check_co_await", "src/net/a.cc", "T f() { int a = 1 + co_await b(); }\n", True),
+    ("check_safety_commands", "SAFETY.md", "a_test, `build/release/sim_tests -tc='a maildrop, *'`\n", True),
+    ("check_safety_commands", "SAFETY.md", "a_test, `build/release/sim_tests -tc='a mail*,*OLE'`\n", False),
+    ("check_safety_commands", "SAFETY.md", "`build/release/sim_tests -tc='*whole,an index'`\n", True),
+    ("check_safety_commands", "SAFETY.md", "`build/release/sim_tests -sf='*a_test*'`\n", False),
+    ("check_safety_commands", "SAFETY.md", "`build/release/sim_tests -sf='*b_test*'`\n", True),
+    ("check_safety_commands", "SAFETY.md", "`build/release/sim_tests`\n", True),
+    ("check_safety_commands", "SAFETY.md", "`A=1 tests/system/run.py --binary b c_test ATest.test_i`\n", False),
+    ("check_safety_commands", "SAFETY.md", "`tests/system/run.py --binary b c_test d_tes`\n", True),
+    ("check_safety_commands", "SAFETY.md", "seen by d_test\n", True),
     ("check_headers_alone", "src/base/a.h", "#pragma once\nstd::string a();\n", True),
     ("check_headers_alone", "src/base/a.h", "#pragma once\n#include <string>\nstd::string a();\n",
      False),
