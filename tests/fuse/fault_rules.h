@@ -27,9 +27,10 @@ public:
         : file_(std::move(file)), suffered_(file_ + ".suffered") {}
 
     /// What the first rule that fits says; its line is appended to `file`.suffered, so that a test
-    /// can tell whether what it asked for has happened, and how often. Looks whether the file is another one than before: who
-    /// has renamed a new one over it can count on it. A line that is no rule ends the process, with
-    /// a sentence on stderr: a test that misspells a fault must not pass. Any thread.
+    /// can tell whether what it asked for has happened, and how often. Looks whether the file is
+    /// another one than before: who has renamed a new one over it can count on it. A line that is
+    /// no rule ends the process, with a sentence on stderr: a test that misspells a fault must not
+    /// pass. Any thread.
     Fault fault_of(std::string_view operation, std::string_view path);
 
 private:

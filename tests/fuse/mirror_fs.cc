@@ -217,8 +217,8 @@ int file_system_status(const char* path, struct statvfs* status) {
     return negative_errno(::fstatvfs(mirror().source, status));
 }
 
-/// The names that rules use are those of fuse_operations, but "any". Of release and releasedir there are
-/// none: nobody is told how these end.
+/// The names that rules use are those of fuse_operations, but "any". Of release and releasedir
+/// there are none: nobody is told how these end.
 constexpr fuse_operations operations() {
     fuse_operations table{};
     table.init = start;
