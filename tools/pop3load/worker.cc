@@ -70,7 +70,10 @@ Worker::Worker(const Setting& setting, Ledgers& ledgers, const Share& share)
 
 void Worker::run() {
     for (Instant now = clock_now(); !is_over(now); now = clock_now()) {
-        if (now >= next_second_) every_second(now);
+        if (now >= next_second_) {
+            if (schedule_) take_arrivals(next_second_);  // they are of the second that is over
+            every_second(now);
+        }
         if (schedule_) {
             take_arrivals(now);
             begin_due();
