@@ -11,9 +11,10 @@
 #include "allocation_count.h"
 #include "maildir/delivery.h"
 #include "net/listener.h"
-#include "ring/uring_ring.h"
+#include "ring/ring.h"
 #include "server/reactor.h"
 #include "server/reactor_log.h"
+#include "unit/kernel_rings.h"
 
 namespace restante {
 namespace {
@@ -101,7 +102,7 @@ private:
     }
 
     HelperPool helpers_{default_helper_sizes()};
-    std::unique_ptr<Ring> ring_ = *make_uring_ring(helpers_, {});
+    std::unique_ptr<Ring> ring_ = OnUring::make(helpers_);
     SocketAddress address_;
     WillingVerifier verifier_;
     EmptyStore store_;
