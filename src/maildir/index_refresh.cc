@@ -163,12 +163,22 @@ Task<std::optional<FileIdentity>> IndexRefresh::identify_maildrop() {
 Task<Result<IndexTrust>> IndexRefresh::look(std::optional<IndexTrust> then) {
     IndexTrust now;
     now.policy = context_.options.unique_ids.hash();
-    Result<FileIdentity> found = co_await identify(folder_name(Folder::fresh));
-    if (!found) co_return std::unexpected(found.error());
-    now.fresh.folder = *found;
-    found = co_await identify(folder_name(Folder::current));
-    if (!found) co_return std::unexpected(found.error());
-    now.current.folder = *found;
+    FileStatus folders[2];
+    const std::int64_t known = co_await perform(
+        context_.ring, Request::status_of_two(directory_, folder_name(Folder::fresh),
+                                              folder_name(Folder::current), folders));
+    Result<FileIdentity> found;
+    if (known == 0) {
+        now.fresh.folder = identity_of(folders[0]);
+        now.current.folder = identity_of(folders[1]);
+    } else {  // one is missing, or more
+        found = co_await identify(folder_name(Folder::fresh));
+        if (!found) co_return std::unexpected(found.error());
+        now.fresh.folder = *found;
+        found = co_await identify(folder_name(Folder::current));
+        if (!found) co_return std::unexpected(found.error());
+        now.current.folder = *found;
+    }
     // A list that was not there is not there; one that was may have been written to in place.
     if (context_.options.unique_ids.reads_dovecot() && (!then || then->dovecot_uidlist.exists)) {
         found = co_await identify(uidlist_name);

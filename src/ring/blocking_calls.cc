@@ -92,23 +92,39 @@ std::int64_t status_of_open(const Request& request) {
     return 0;
 }
 
-std::int64_t status_at(const Request& request) {
+std::int64_t status_of_name(int directory, const char* name, FileStatus& known) {
     struct stat status;
-    if (::fstatat(request.fd, request.name, &status, AT_SYMLINK_NOFOLLOW) < 0) return -errno;
-    *request.file_status = status_of(status);
+    if (::fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0) return -errno;
+    known = status_of(status);
     return 0;
 }
 
-// fstatat has no "only if cached"; opening with O_PATH has, and fstat of what is open asks no disk.
-std::int64_t status_at_cached(const Request& request) {
-    const std::int64_t opened = open_beneath(request.fd, request.name, O_PATH, RESOLVE_CACHED);
+std::int64_t status_at(const Request& request) {
+    const std::int64_t known = status_of_name(request.fd, request.name, request.file_status[0]);
+    if (known < 0 || request.second == nullptr) return known;
+    return status_of_name(request.fd, request.second, request.file_status[1]);
+}
+
+std::int64_t status_of_cached(int directory, const char* name, FileStatus& known) {
+    const std::int64_t opened = open_beneath(directory, name, O_PATH, RESOLVE_CACHED);
     if (opened == -ELOOP) return -EAGAIN;  // a link on the way: the blocking call knows what to do
     if (opened < 0) return opened;
     const Fd file(static_cast<int>(opened));
     struct stat status;
     if (::fstat(file.get(), &status) < 0) return -errno;
-    *request.file_status = status_of(status);
+    known = status_of(status);
     return 0;
+}
+
+// fstatat has no "only if cached"; opening with O_PATH has, and fstat of what is open asks no disk.
+// Of two directories the second is opened by way of the first, which then is cached, too.
+std::int64_t status_at_cached(const Request& request) {
+    if (request.second == nullptr)
+        return status_of_cached(request.fd, request.name, request.file_status[0]);
+    const std::string path = std::string(request.name) + "/../" + request.second;
+    const std::int64_t known = status_of_cached(request.fd, path.c_str(), request.file_status[1]);
+    if (known < 0) return known;
+    return status_of_name(request.fd, request.name, request.file_status[0]);
 }
 
 std::int64_t read_whole(const Request& request, std::size_t done) {

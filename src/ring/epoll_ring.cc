@@ -202,7 +202,8 @@ void EpollRing::accept(Operation& operation) {
     if (accepted < 0 && errno == EAGAIN) return wait(operation, What::connections);
     if (accepted < 0) return services_.complete_later(operation, -errno);
     watches_.forget(accepted);
-    ::getsockname(accepted, request.local->raw(), request.local->raw_octets());
+    if (request.local != nullptr)
+        ::getsockname(accepted, request.local->raw(), request.local->raw_octets());
     services_.complete_later(operation, accepted);
 }
 

@@ -2,10 +2,10 @@
 
 namespace restante {
 
-Request Request::accept(int listener, SocketAddress& peer, SocketAddress& local) {
+Request Request::accept(int listener, SocketAddress& peer, SocketAddress* local) {
     Request request(Kind::accept, listener);
     request.peer = &peer;
-    request.local = &local;
+    request.local = local;
     return request;
 }
 
@@ -75,7 +75,15 @@ Request Request::status(int file, FileStatus& status) {
 Request Request::status_at(int directory, const char* name, FileStatus& status) {
     Request request(Kind::status_at, directory);
     request.name = name;
+    request.second = nullptr;
     request.file_status = &status;
+    return request;
+}
+
+Request Request::status_of_two(int directory, const char* name, const char* second,
+                               std::span<FileStatus, 2> statuses) {
+    Request request = status_at(directory, name, statuses.front());
+    request.second = second;
     return request;
 }
 

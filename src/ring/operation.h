@@ -78,8 +78,9 @@ struct Request {
                     ///< is not told
     };
 
-    /// Descriptor of the new connection (close-on-exec); `peer` and `local` are filled in.
-    static Request accept(int listener, SocketAddress& peer, SocketAddress& local);
+    /// Descriptor of the new connection (close-on-exec); `peer` is filled in, and `local` where it
+    /// is given, which is one more system call.
+    static Request accept(int listener, SocketAddress& peer, SocketAddress* local = nullptr);
     /// Octets received, 0 at the end of the stream. They lie in a buffer of the ring's
     /// (Operation::received), so a connection that waits holds none.
     static Request receive(int socket);
@@ -114,6 +115,10 @@ struct Request {
     static Request status(int file, FileStatus& status);
     /// 0, `status` filled in; a link is not followed. `name`: relative, or absolute with AT_FDCWD.
     static Request status_at(int directory, const char* name, FileStatus& status);
+    /// The same of two directories in `directory`, for little more than one costs; -errno, and
+    /// nothing is known of either, where one cannot be told.
+    static Request status_of_two(int directory, const char* name, const char* second,
+                                 std::span<FileStatus, 2> statuses);
     /// Octets read, fewer than asked only at the end of the file, 0 there.
     static Request read(int file, std::span<char> target, std::uint64_t offset);
     /// Octets of `file` that are in `mapping` now: all of `part`, or 0 where that is not in memory
@@ -166,10 +171,11 @@ struct Request {
         std::span<char> target;
         std::span<Removal> removals;
         std::uint64_t octets;  ///< of send_file and map
+        const char* second;    ///< of status_at; nullptr: there is only `name`
     };
     union {
         std::uint64_t offset = 0;
-        FileStatus* file_status;  ///< nullptr where it is not asked for
+        FileStatus* file_status;  ///< nullptr where it is not asked for; two where `second` is
         SocketAddress* local;
     };
     Instant deadline = never;

@@ -197,7 +197,7 @@ void UringRing::handle(const Event& event) {
 void UringRing::finish_transfer(Operation& operation, std::int32_t result) {
     using Kind = Request::Kind;
     const Request& request = operation.request;
-    if (request.kind == Kind::accept && result >= 0) {
+    if (request.kind == Kind::accept && result >= 0 && request.local != nullptr) {
         ::getsockname(result, request.local->raw(), request.local->raw_octets());
     }
     if (request.kind == Kind::accept) return complete(operation, result);

@@ -39,7 +39,10 @@ struct Reactor::Connection {
 };
 
 Reactor::Listening::Listening(Reactor& reactor, ListeningSocket opened)
-    : socket(std::move(opened.socket)), tls(opened.tls), loop(reactor.accept_connections(*this)) {}
+    : socket(std::move(opened.socket)),
+      tls(opened.tls),
+      local(opened.local),
+      loop(reactor.accept_connections(*this)) {}
 
 Reactor::Reactor(const SessionService& service, ReactorLog& log, Tally& connections,
                  std::vector<ListeningSocket> listeners, ReactorLimits limits)
@@ -83,9 +86,10 @@ void Reactor::stop() {
 Task<void> Reactor::accept_connections(Listening& listening) {
     while (stops_obeyed_ == 0) {
         SocketAddress peer;
-        SocketAddress local;
+        SocketAddress local = listening.local.value_or(SocketAddress());
+        SocketAddress* const asked = listening.local ? nullptr : &local;
         const std::int64_t got =
-            co_await perform(service_.ring, Request::accept(listening.socket.get(), peer, local),
+            co_await perform(service_.ring, Request::accept(listening.socket.get(), peer, asked),
                              listening.in_flight);
         if (got == -ECANCELED) break;
         if (got >= 0 && stops_obeyed_ > 0) {  // it came before its cancellation

@@ -31,6 +31,8 @@ struct ReactorLimits {
 struct ListeningSocket {
     Handle socket;
     TlsMode tls = TlsMode::none;
+    /// Of all its connections; none: each is asked for its own.
+    std::optional<SocketAddress> local;
 };
 
 /// Everything but stop() belongs to the thread that runs it.
@@ -61,6 +63,7 @@ private:
         Listening(Reactor& reactor, ListeningSocket opened);
         Handle socket;
         const TlsMode tls;
+        const std::optional<SocketAddress> local;
         Operation* in_flight = nullptr;
         Task<void> loop;
         bool is_running = false;

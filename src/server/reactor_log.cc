@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -47,6 +48,12 @@ void LogLineFormat::begin_second(std::int64_t seconds) {
     seconds_ = seconds;
 }
 
+std::size_t ReactorLog::write_octets_of(int file) {
+    struct stat status;
+    const bool is_regular = ::fstat(file, &status) == 0 && S_ISREG(status.st_mode);
+    return is_regular ? file_write_octets : pipe_write_octets;
+}
+
 void ReactorLog::write(LogLevel level, std::string_view message) {
     if (!is_enabled(level)) return;
     if (pending_.size() + message.size() > pending_octets_max) {
@@ -74,7 +81,7 @@ void ReactorLog::flush() {
 Task<void> ReactorLog::write_pending() {
     while (!pending_.empty()) {
         std::size_t taken = pending_.size();
-        if (taken > write_octets_max) taken = pending_.rfind('\n', write_octets_max - 1) + 1;
+        if (taken > write_octets_max_) taken = pending_.rfind('\n', write_octets_max_ - 1) + 1;
         if (taken == 0) taken = pending_.find('\n') + 1;
         in_flight_.assign(pending_, 0, taken);
         pending_.erase(0, taken);
@@ -85,7 +92,7 @@ Task<void> ReactorLog::write_pending() {
             in_flight_ += std::exchange(pending_, {});
             dropped_ += static_cast<std::uint64_t>(std::ranges::count(in_flight_, '\n'));
         }
-        if (pending_.size() >= write_octets_max) continue;
+        if (pending_.size() >= write_octets_max_) continue;
         const Instant gathered = ring_.now() + gather_max;
         co_await perform(ring_, Request::sleep().until(gathered));
     }

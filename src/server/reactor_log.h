@@ -31,10 +31,13 @@ private:
 class ReactorLog final : public Log {
 public:
     static constexpr std::size_t pending_octets_max = 1024 * 1024;
-    /// Whole lines of up to this much a write: a pipe takes them unmixed with another reactor's
-    /// (PIPE_BUF).
-    static constexpr std::size_t write_octets_max = 4096;
-    /// After a write, lines gather this long or up to write_octets_max: a busy server writes its
+    /// Whole lines of up to this much a write: what is no regular file, a pipe, takes no more
+    /// unmixed with another reactor's (PIPE_BUF).
+    static constexpr std::size_t pipe_write_octets = 4096;
+    static constexpr std::size_t file_write_octets = 64 * 1024;
+    /// Which of them is right for `file`.
+    static std::size_t write_octets_of(int file);
+    /// After a write, lines gather this long or up to a write's octets: a busy server writes its
     /// log in pieces that are worth a system call, a quiet one at once.
     static constexpr Duration gather_max = std::chrono::milliseconds(50);
     /// A write that the target does not take in this time is given up, with all that waits behind
@@ -42,8 +45,14 @@ public:
     static constexpr Duration write_time_max = std::chrono::seconds(1);
 
     /// `file` outlives it, as do `ring` and `ident`.
-    ReactorLog(Ring& ring, int file, LogLevel level, std::string_view ident)
-        : ring_(ring), file_(file), level_(level), format_(ident), writing_(write_pending()) {}
+    ReactorLog(Ring& ring, int file, LogLevel level, std::string_view ident,
+               std::size_t write_octets = pipe_write_octets)
+        : ring_(ring),
+          file_(file),
+          write_octets_max_(write_octets),
+          level_(level),
+          format_(ident),
+          writing_(write_pending()) {}
 
     bool is_enabled(LogLevel level) const override { return level >= level_; }
     void write(LogLevel level, std::string_view message) override;
@@ -56,6 +65,7 @@ private:
 
     Ring& ring_;
     const int file_;
+    const std::size_t write_octets_max_;
     const LogLevel level_;
     LogLineFormat format_;
     std::string pending_;

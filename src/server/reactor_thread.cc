@@ -31,14 +31,18 @@ void ReactorThread::run() {
 void ReactorThread::serve(ChosenRing chosen) {
     Ring& ring = *chosen.ring;
     const Config& config = shared_.config;
-    ReactorLog log(ring, shared_.log_file, config.log.level, config.log.ident);
+    ReactorLog log(ring, shared_.log_file, config.log.level, config.log.ident,
+                   ReactorLog::write_octets_of(shared_.log_file));
     BufferPool buffers;
     LoginStack logins(ring, log, config, shared_.logins, std::move(places_), shared_.reactors);
     MaildirStore store(ring, log, buffers, shared_.store);
     const std::unique_ptr<Delivery> delivery = make_delivery(config.delivery, ring, buffers);
     std::vector<ListeningSocket> listeners;
     for (Port& port : ports_) {
-        listeners.push_back({Handle(ring, port.socket.release()), port.tls});
+        const SocketAddress bound = local_address(port.socket.get());
+        std::optional<SocketAddress> local;
+        if (!bound.is_wildcard()) local = bound;
+        listeners.push_back({Handle(ring, port.socket.release()), port.tls, local});
     }
     const auto share = static_cast<std::uint32_t>(shared_.reactors);
     const ReactorLimits limits{(config.limits.connections + share - 1) / share,

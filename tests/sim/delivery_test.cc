@@ -197,7 +197,7 @@ public:
         Client client = ring_.connect(listener);
         SocketAddress peer;
         SocketAddress local;
-        Stream stream(ask_for_handle(ring_, Request::accept(listener, peer, local)));
+        Stream stream(ask_for_handle(ring_, Request::accept(listener, peer, &local)));
         Output output(buffers_, stream, std::chrono::minutes(10));
         const Result<void> delivered = finish(ring_, delivery_->deliver(*this, body, output));
         CHECK(delivered.has_value());

@@ -34,8 +34,8 @@ std::string replay_command(const Scenario& scenario);
 /// In which environment a CrashWatch executes this program anew: with what sanitizers were told.
 std::vector<std::string> environment_anew(const Scenario& scenario);
 
-/// While it lives, a failed ASSERT, a signal, or a minute without an end executes this program anew,
-/// to minimise the scenario and tell how to replay it: the run cannot go on.
+/// While it lives, a failed ASSERT, a signal, or a minute without an end executes this program
+/// anew, to minimise the scenario and tell how to replay it: the run cannot go on.
 class CrashWatch {
 public:
     explicit CrashWatch(const Scenario& scenario);

@@ -149,7 +149,7 @@ std::int64_t SimKernel::accept(const Request& request) {
     accepted.connection = std::move(from.waiting.front());
     from.waiting.pop_front();
     *request.peer = accepted.connection->peer;
-    *request.local = accepted.connection->local;
+    if (request.local != nullptr) *request.local = accepted.connection->local;
     return add(std::move(accepted));
 }
 
@@ -227,8 +227,9 @@ std::int64_t SimKernel::status_at(const Request& request) {
     const std::expected<InodeRef, int> found =
         files_.walk(is_absolute ? files_.root() : inode(request.fd), request.name);
     if (!found) return found.error();
-    *request.file_status = (*found)->status(files_.device());
-    return 0;
+    request.file_status[0] = (*found)->status(files_.device());
+    if (request.second == nullptr) return 0;
+    return status_at(Request::status_at(request.fd, request.second, request.file_status[1]));
 }
 
 std::int64_t SimKernel::read(Operation& operation) {

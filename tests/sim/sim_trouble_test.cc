@@ -35,7 +35,7 @@ void make_files(SimRing& ring, int count) {
 struct Link {
     explicit Link(SimRing& simulated)
         : ring(simulated), listener(ring.listen(address)), client(ring.connect(listener)) {
-        socket = ask_for_handle(ring, Request::accept(listener, peer, local));
+        socket = ask_for_handle(ring, Request::accept(listener, peer, &local));
     }
     ~Link() { ring.close(listener); }
 

@@ -1,6 +1,7 @@
 """The passwd-file as operators break it, and what the log says of logins."""
 import base64
 import os
+import re
 import time
 
 import harness
@@ -97,6 +98,13 @@ class LoginTest(harness.SystemTest):
                 self.assertGreaterEqual(time.monotonic() - started, 0.39)
         self.assertEqual(len(answers), 1, answers)
         self.assert_starts(answers.pop(), "-ERR [AUTH]")
+
+    def test_a_listener_on_all_addresses_logs_the_one_that_was_asked(self):
+        server = self.world.serve(**{"listener.pop3": {"address": f'["0.0.0.0:{self.world.port}"]'}})
+        for address in ("127.0.0.1", "127.0.0.3"):
+            with harness.Client(server.port, address=address) as client:
+                self.assert_starts(client.log_in(), "+OK")
+            server.wait_for_log("Login: user=<mrose>.*, lip=" + re.escape(address) + ", ")
 
     def test_a_user_name_is_no_path(self):
         self.world.set_users("mrose", "../mrose", "..")

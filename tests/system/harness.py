@@ -119,8 +119,8 @@ def crlf_form(octets):
 class Client:
     """One connection that says what it is told and reads whole replies."""
 
-    def __init__(self, port, timeout=SECONDS_TO_ANSWER, source="127.0.0.1"):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout,
+    def __init__(self, port, timeout=SECONDS_TO_ANSWER, source="127.0.0.1", address="127.0.0.1"):
+        self.socket = socket.create_connection((address, port), timeout=timeout,
                                                source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.socket.makefile("rb")

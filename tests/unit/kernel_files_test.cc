@@ -72,6 +72,31 @@ TEST_CASE_TEMPLATE("a file is read from any offset; only its end makes a read sh
     CHECK(by_name == status);
 }
 
+TEST_CASE_TEMPLATE("two folders are told of at once, or neither", Kernel, OnUring, OnEpoll) {
+    RingWorld<Kernel> world;
+    const auto make = [&world](const char* name) {
+        std::filesystem::create_directory(world.folder() / name);
+    };
+    make("new");
+    FileStatus both[2];
+    const Request asked = Request::status_of_two(world.directory(), "new", "cur", both);
+    CHECK(world.ask(asked) == -ENOENT);
+    std::filesystem::create_directory_symlink("new", world.folder() / "cur");
+    const std::int64_t linked = world.ask(asked);
+    const bool is_link_told = linked == 0 && both[1].kind == FileKind::other;
+    CHECK((linked < 0 || is_link_told));
+    std::filesystem::remove(world.folder() / "cur");
+    make("cur");
+    REQUIRE(world.ask(asked) == 0);
+    for (const char* name : {"new", "cur"}) {
+        CAPTURE(name);
+        FileStatus alone;
+        REQUIRE(world.ask(Request::status_at(world.directory(), name, alone)) == 0);
+        CHECK(alone.kind == FileKind::directory);
+        CHECK(alone == both[name == std::string_view("cur") ? 1 : 0]);
+    }
+}
+
 TEST_CASE_TEMPLATE("a folder's lock is one holder's, until its descriptor is closed", Kernel,
                    OnUring, OnEpoll) {
     RingWorld<Kernel> world;

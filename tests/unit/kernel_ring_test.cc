@@ -31,7 +31,7 @@ TEST_CASE_TEMPLATE("octets sent at one end of a connection are received at the o
     REQUIRE(::connect(client.get(), address.raw(), address.octets()) == 0);
     SocketAddress peer;
     SocketAddress local;
-    const std::int64_t accepted = world.ask(Request::accept(listeners[0].get(), peer, local));
+    const std::int64_t accepted = world.ask(Request::accept(listeners[0].get(), peer, &local));
     REQUIRE(accepted >= 0);
     const Handle server(world.ring(), static_cast<int>(accepted));
     CHECK(peer.text() == local_address(client.get()).text());
@@ -307,7 +307,7 @@ TEST_CASE_TEMPLATE("a connection that nobody accepts yet does not keep the ring 
     SocketAddress local;
     std::vector<Fd> clients;
     const auto accept = [&] {
-        const Request request = Request::accept(listener.get(), peer, local);
+        const Request request = Request::accept(listener.get(), peer, &local);
         const std::int64_t result =
             world.ask(request.until(world.ring().now() + std::chrono::seconds(10)));
         if (result >= 0) world.ring().close(static_cast<int>(result));
@@ -325,7 +325,7 @@ TEST_CASE_TEMPLATE("a connection that nobody accepts yet does not keep the ring 
     CHECK(turns < 50);
     CHECK(accept() >= 0);
     CHECK(accept() >= 0);
-    const Request none = Request::accept(listener.get(), peer, local);
+    const Request none = Request::accept(listener.get(), peer, &local);
     CHECK(world.ask(none.until(world.ring().now() + std::chrono::milliseconds(10))) == -ETIMEDOUT);
     Operation waiting(none);
     world.start(waiting);

@@ -292,7 +292,7 @@ private:
         SocketAddress local;
         const Duration wait = is_there ? patience : std::chrono::milliseconds(10);
         const std::int64_t accepted =
-            ask(Request::accept(listener.get(), peer, local).until(ring_.now() + wait));
+            ask(Request::accept(listener.get(), peer, &local).until(ring_.now() + wait));
         tell(fmt::format("accept {}", std::min<std::int64_t>(accepted, 0)));
         if (accepted < 0) return;
         const Handle socket(ring_, static_cast<int>(accepted));

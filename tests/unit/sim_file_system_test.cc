@@ -97,6 +97,11 @@ TEST_CASE("sim files: status and status_at agree, and a link is itself") {
     CHECK(ask(ring, Request::status_at(AT_FDCWD, "/var/vmail/link", link)) == 0);
     CHECK(link.kind == FileKind::other);
     CHECK(ask(ring, Request::status_at(root.get(), "none", link)) == -ENOENT);
+    FileStatus both[2];
+    CHECK(ask(ring, Request::status_of_two(root.get(), "none", "a", both)) == -ENOENT);
+    CHECK(ask(ring, Request::status_of_two(root.get(), "link", "a", both)) == 0);
+    CHECK(both[0].kind == FileKind::other);
+    CHECK(both[1] == by_name);
 }
 
 TEST_CASE("sim files: a read is short only at the end; generated content needs no memory") {
@@ -381,7 +386,7 @@ TEST_CASE("sim crash: connections are reset and locks are free afterwards") {
     Client waiting = ring.connect(listener);
     SocketAddress peer;
     SocketAddress local;
-    const Handle socket = ask_for_handle(ring, Request::accept(listener, peer, local));
+    const Handle socket = ask_for_handle(ring, Request::accept(listener, peer, &local));
     const Handle directory = open_directory(ring, "/m");
     CHECK(ask(ring, Request::lock(directory.get())) == 0);
     ring.crash_after(1);

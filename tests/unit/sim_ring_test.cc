@@ -69,7 +69,7 @@ private:
             SocketAddress peer;
             SocketAddress local;
             const std::int64_t socket =
-                co_await perform(ring_, Request::accept(listener_, peer, local), accepting_);
+                co_await perform(ring_, Request::accept(listener_, peer, &local), accepting_);
             if (socket < 0) co_return;
             peers_.push_back(peer.text() + " to " + local.text());
             sessions_.push_back(
@@ -154,7 +154,7 @@ TEST_CASE("sim network: octet_by_octet receives one octet at a time") {
     Client client = ring.connect(listener);
     SocketAddress peer;
     SocketAddress local;
-    Handle socket = ask_for_handle(ring, Request::accept(listener, peer, local));
+    Handle socket = ask_for_handle(ring, Request::accept(listener, peer, &local));
     client.send("+OK");
     CHECK(finish(ring, receive_text(ring, socket.get())) == "+");
     CHECK(finish(ring, receive_text(ring, socket.get())) == "O");
@@ -184,7 +184,7 @@ TEST_CASE("sim network: close with octets unread is a reset, without is an ordin
         Client client = ring.connect(listener);
         SocketAddress peer;
         SocketAddress local;
-        const std::int64_t socket = ask(ring, Request::accept(listener, peer, local));
+        const std::int64_t socket = ask(ring, Request::accept(listener, peer, &local));
         if (unread) client.send("NOOP\r\n");
         ring.close(static_cast<int>(socket));
         CHECK(client.has_server_closed());
@@ -200,7 +200,7 @@ TEST_CASE(
     Client client = ring.connect(listener);
     SocketAddress peer;
     SocketAddress local;
-    Handle socket = ask_for_handle(ring, Request::accept(listener, peer, local));
+    Handle socket = ask_for_handle(ring, Request::accept(listener, peer, &local));
     client.send("QUIT\r\n");
     client.close();
     CHECK(ask(ring, Request::receive(socket.get())) == 6);
@@ -219,7 +219,7 @@ TEST_CASE("sim network: shutdown ends what is sent, not what is received") {
     Client client = ring.connect(listener);
     SocketAddress peer;
     SocketAddress local;
-    Handle socket = ask_for_handle(ring, Request::accept(listener, peer, local));
+    Handle socket = ask_for_handle(ring, Request::accept(listener, peer, &local));
     CHECK(ask(ring, Request::shutdown(socket.get())) == 0);
     CHECK(client.has_server_closed());
     client.send("late");
@@ -283,7 +283,7 @@ TEST_CASE("sim ring: cancelled network operations complete with -ECANCELED, in a
     };
     int completions = 0;
     std::deque<Operation> operations;
-    operations.emplace_back(Request::accept(listener, peer, local));
+    operations.emplace_back(Request::accept(listener, peer, &local));
     operations.emplace_back(Request::sleep());
     for (Operation& operation : operations) {
         operation.on_complete = Count::add;

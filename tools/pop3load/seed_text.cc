@@ -104,13 +104,13 @@ std::size_t wanted_text_octets(std::uint64_t dice) {
     return 20 + (dice >> 8) % (text_line_octets_max - 20);
 }
 
-/// Exactly `octets` (not 1) of lines of text. With dots, one line in 32 begins with one or two, and
-/// some are nothing else.
+/// Exactly `octets` (not 1) of lines of text. With dots, one line in 512 begins with one or two,
+/// and some are nothing else (in real mail about one in 1,400 does).
 void append_text(std::string& text, Random& random, std::uint64_t octets, bool with_dots) {
     const std::uint64_t after = text.size() + octets;
     while (text.size() < after) {
         const std::uint64_t dice = random.next();
-        const bool is_dotted = with_dots && (dice >> 48) % 32 == 0;
+        const bool is_dotted = with_dots && (dice >> 47) % 512 == 0;
         const std::uint64_t dots = 1 + (dice >> 56) % 2;
         const bool is_dots_alone = is_dotted && (dice >> 58) % 4 == 0;
         const std::size_t line =
