@@ -87,14 +87,24 @@ TEST_CASE_TEMPLATE("two folders are told of at once, or neither", Kernel, OnUrin
     CHECK((linked < 0 || is_link_told));
     std::filesystem::remove(world.folder() / "cur");
     make("cur");
+    FileStatus fresh;
+    FileStatus current;
+    REQUIRE(world.ask(Request::status_at(world.directory(), "new", fresh)) == 0);
+    REQUIRE(world.ask(Request::status_at(world.directory(), "cur", current)) == 0);
+    CHECK(current.kind == FileKind::directory);
     REQUIRE(world.ask(asked) == 0);
-    for (const char* name : {"new", "cur"}) {
-        CAPTURE(name);
-        FileStatus alone;
-        REQUIRE(world.ask(Request::status_at(world.directory(), name, alone)) == 0);
-        CHECK(alone.kind == FileKind::directory);
-        CHECK(alone == both[name == std::string_view("cur") ? 1 : 0]);
+    CHECK(both[0] == fresh);
+    CHECK(both[1] == current);
+    Operation attempted(asked);
+    both[0] = both[1] = {};
+    // A renaming anywhere on the machine makes the kernel look twice, which it does not do inline.
+    int tries = 1'000;
+    while (!world.ring().attempt(attempted) && --tries > 0) {
     }
+    REQUIRE(tries > 0);
+    CHECK(attempted.result == 0);
+    CHECK(both[0] == fresh);
+    CHECK(both[1] == current);
 }
 
 TEST_CASE_TEMPLATE("a folder's lock is one holder's, until its descriptor is closed", Kernel,
