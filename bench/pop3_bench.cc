@@ -2,7 +2,11 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -107,6 +111,45 @@ void memchr_per_line(benchmark::State& state, Lines lines) {
         return count;
     });
 }
+
+/// Octets a second of `pass` over 16,384 octets that begin state.range(0) octets into a page, into
+/// room that begins state.range(1) into another.
+template <class Pass>
+void pass_between_places(benchmark::State& state, Pass pass) {
+    constexpr std::size_t page = 4096, octets = 16'384;
+    constexpr std::size_t room = 2 * octets + page;
+    const std::string message = message_of(lf, octets);
+    const std::unique_ptr<char, void (*)(void*)> from(
+        static_cast<char*>(std::aligned_alloc(page, octets + page)), &std::free);
+    const std::unique_ptr<char, void (*)(void*)> to(
+        static_cast<char*>(std::aligned_alloc(page, room)), &std::free);
+    const std::span<char> source(from.get() + state.range(0), octets);
+    const std::span<char> target(to.get() + state.range(1), 2 * octets);
+    std::ranges::copy(message, source.begin());
+    for (auto _ : state) {
+        pass(source, target);
+        benchmark::ClobberMemory();
+    }
+    state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * octets));
+}
+
+void stuff_between_places(benchmark::State& state) {
+    pass_between_places(state, [](std::span<char> source, std::span<char> target) {
+        pop3::ByteStuffer stuffer;
+        benchmark::DoNotOptimize(stuffer.feed(source, target));
+    });
+}
+
+void copy_between_places(benchmark::State& state) {
+    pass_between_places(state, [](std::span<char> source, std::span<char> target) {
+        std::memcpy(target.data(), source.data(), source.size());
+    });
+}
+
+// A chunk and an output buffer with a status line in it, as they would lie and as they do; an
+// output buffer and OpenSSL's record, likewise.
+BENCHMARK(stuff_between_places)->Args({0, 19})->Args({64 + 2048, 64 + 19});
+BENCHMARK(copy_between_places)->Args({0, 8})->Args({64, 8});
 
 constexpr std::int64_t small = 4'000, medium = 35'000, large = 1'000'000;  // octets
 
