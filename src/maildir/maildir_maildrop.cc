@@ -36,7 +36,8 @@ Task<Result<MessageSource*>> MaildirMaildrop::open_message(std::uint32_t index) 
         co_return std::unexpected(
             Error{ErrorKind::refused, 0, "message could not be read at login"});
     }
-    if (changed_.contains(index)) co_return std::unexpected(not_as_indexed);
+    if (changes_ != nullptr && changes_->noted.contains(index))
+        co_return std::unexpected(not_as_indexed);
     const std::string path = path_in_maildrop(message.folder, message.name);
     FileStatus status;
     const std::int64_t opened =
@@ -120,7 +121,7 @@ Task<Result<void>> MaildirMaildrop::scan_again() {
 
 Task<void> MaildirMaildrop::note_changed(std::uint32_t index) {
     ASSERT(index < index_->count());
-    if (!changed_.insert(index).second) co_return;
+    if (!changes().noted.insert(index).second) co_return;
     constexpr std::uint64_t copies = 3;  // the pieces, as they grow, and what is made of them
     IndexMemory::Share making(*context_.options.index_memory);
     making.exceed(copies * index_->encoded().size());
@@ -135,7 +136,7 @@ std::shared_ptr<const MaildropIndex> MaildirMaildrop::noted_index() {
     for (std::uint32_t at = 0; at < index_->count(); ++at) {
         const IndexedMessage message = index_->message(at);
         pop3::MessageMeasure measure = index_->measure(at);
-        if (changed_.contains(at)) measure.stored_octets = unmeasured;
+        if (changes_->noted.contains(at)) measure.stored_octets = unmeasured;
         builder.add({message.name, message.unique_id, message.folder, message.id_kind,
                      message.inode, message.modified},
                     measure);
@@ -310,8 +311,9 @@ Task<int> MaildirMaildrop::open_losing(Folder folder) {
 }
 
 Task<bool> MaildirMaildrop::make_durable() {
+    if (changes_ == nullptr) co_return true;
     bool is_durable = true;
-    for (LosingFolder& folder : losing_) {
+    for (LosingFolder& folder : changes_->losing) {
         if (!folder.has_lost) continue;
         const std::int64_t synced =
             co_await perform(context_.ring, Request::sync(folder.handle.get()));
@@ -321,6 +323,11 @@ Task<bool> MaildirMaildrop::make_durable() {
         }
     }
     co_return is_durable;
+}
+
+MaildirMaildrop::Changes& MaildirMaildrop::changes() {
+    if (changes_ == nullptr) changes_ = std::make_unique<Changes>();
+    return *changes_;
 }
 
 /// A guess; where it is wrong (overlayfs), relocate_one() finds out.

@@ -67,6 +67,12 @@ private:
         bool has_lost = false;
     };
 
+    /// Of a maildrop that turns out to be another than its index says, or loses messages.
+    struct Changes {
+        std::set<std::uint32_t> noted;  ///< messages
+        std::array<LosingFolder, 2> losing;
+    };
+
     /// An open file and what it is.
     struct OpenFile {
         Handle handle;
@@ -88,7 +94,10 @@ private:
     Task<bool> make_durable();
     bool settle(std::vector<Pending>& pending, const std::vector<Removal>& removals);
     std::uint64_t device_of(Folder folder) const;
-    LosingFolder& losing(Folder folder) { return losing_[static_cast<std::size_t>(folder)]; }
+    Changes& changes();
+    LosingFolder& losing(Folder folder) {
+        return changes().losing[static_cast<std::size_t>(folder)];
+    }
     void complain(std::string_view what, int system_errno);
 
     const MaildirContext& context_;
@@ -98,12 +107,11 @@ private:
     const Handle lock_file_;
     IndexMemory::Share share_;
     const std::shared_ptr<const MaildropIndex> index_;
-    std::uint32_t generation_;         // of what was last kept
-    std::set<std::uint32_t> changed_;  // messages that were noted
+    std::uint32_t generation_;  // of what was last kept
     // Not in place: most sessions look, find nothing and wait.
     std::unique_ptr<Scan> last_scan_;
     std::unique_ptr<FileSource> source_;
-    std::array<LosingFolder, 2> losing_;
+    std::unique_ptr<Changes> changes_;
 };
 
 }  // namespace restante

@@ -243,7 +243,8 @@ void SimFileSystem::settle(SimInode& inode, SimRandom& random) {
 
 // The directory's times go back with its names, as they share a transaction of the journal. Where
 // some names went back and others did not, nothing that was ever recorded of the directory may look
-// current.
+// current; nor where all went back within one tick of the clock, since a journal that loses a
+// change loses what was recorded later, too, and here each directory settles for itself.
 void SimFileSystem::settle_names(SimInode& directory, SimRandom& random) {
     std::size_t undone = 0;
     for (auto& [name, former] : directory.before) {
@@ -260,7 +261,8 @@ void SimFileSystem::settle_names(SimInode& directory, SimRandom& random) {
             directory.entries[name] = former;
         }
     }
-    const bool is_mixed = undone < directory.before.size() || directory.has_other_changes;
+    const bool is_mixed = undone < directory.before.size() || directory.has_other_changes ||
+                          directory.changed == directory.synced_changed;
     directory.before.clear();
     directory.has_other_changes = false;
     if (undone > 0 && is_mixed) touch(directory);
