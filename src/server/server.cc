@@ -91,6 +91,9 @@ std::expected<Fd, std::string> open_log(const std::string& path) {
         return std::unexpected(fmt::format("[log] target {}: {}", path.empty() ? "stderr" : path,
                                            strerrordesc_np(errno)));
     }
+    // io_uring writes to where the file ended when it was asked, and another reactor may have been
+    // asked since. Of what a shell has opened this holds for the shell, too.
+    ::fcntl(opened, F_SETFL, ::fcntl(opened, F_GETFL) | O_APPEND);
     return Fd(opened);
 }
 

@@ -334,8 +334,9 @@ std::vector<std::string> OfficeClient::marked() const {
 }
 
 bool OfficeClient::holds_maildrop() const {
-    return model_.is_open() && !has_quit_ && !has_finished_ && is_reading_ && !is_over_ &&
-           split_until_ == Instant();
+    const bool may_be_sent_away = bad_lines_ >= bad_lines_max;  // and not have read it yet
+    return model_.is_open() && !has_quit_ && !has_finished_ && !may_be_sent_away && is_reading_ &&
+           !is_over_ && split_until_ == Instant();
 }
 
 }  // namespace restante::sim

@@ -146,6 +146,18 @@ class LogLineTest(harness.SystemTest):
             STAMP + r"pop3-login: Disconnected \(auth failed, 3 attempts in \d+ secs\): user=<mrose>, "
             "method=PLAIN, " + TAIL.format(""))
 
+    def test_a_log_that_a_shell_has_opened_is_appended_to(self):
+        """`restante serve 2>log`: io_uring writes to where the file ended when it was asked, and another reactor
+        may have been asked since."""
+        folder = f"/proc/{self.server.process.pid}/fd"
+        logs = [number for number in os.listdir(folder)
+                if os.path.realpath(os.path.join(folder, number)) == os.path.realpath(self.server.log_path)]
+        self.assertTrue(logs)
+        for number in logs:
+            with open(f"{folder}info/{number}", encoding="ascii") as file:
+                flags = int(re.search(r"^flags:\s+0(\d+)", file.read(), re.MULTILINE)[1], 8)
+            self.assertTrue(flags & os.O_APPEND, number)
+
     def test_what_a_client_sends_is_one_escaped_line(self):
         client = self.server.client()
         client.ask("USER a<b>\x01\x7fc")
