@@ -25,7 +25,7 @@ class Pace:
 
 
 FULL = Pace(seconds=28 * 60, slice_seconds=2, warm_up_seconds=0.5, rounds_min=3, idle_rounds=3)
-QUICK = Pace(seconds=7.75 * 60, slice_seconds=1, warm_up_seconds=0.2, rounds_min=2, idle_rounds=1)
+QUICK = Pace(seconds=4.5 * 60, slice_seconds=1, warm_up_seconds=0.2, rounds_min=2, idle_rounds=1)
 SHORTEST = Pace(seconds=0, slice_seconds=1, warm_up_seconds=0.1, rounds_min=1, idle_rounds=1)
 
 
