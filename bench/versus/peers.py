@@ -240,7 +240,8 @@ class Dovecot(Peer):
 
 
 class Pop3Null(Peer):
-    """The floor: canned answers. It is started anew for each workload, with that one's answers."""
+    """The floor: canned answers, by a thread a core, as restante has its reactors. It is started anew for each
+    workload, with that one's answers."""
     name = "pop3null"
     title = "pop3null (floor)"
     reads_maildirs = False
@@ -256,9 +257,10 @@ class Pop3Null(Peer):
         return "pop3null"
 
     def variant(self, workload):
-        """Its answers are those of a maildrop of `workload`; its messages are all of one size, the mean."""
-        sizes = workload.mail_set.sizes
-        return ("--messages", str(workload.mail_set.messages), "--message", str(sum(sizes) // len(sizes)))
+        """Its answers are those of a maildrop of `workload`."""
+        mail_set = workload.mail_set
+        return ("--threads", "0", "--messages", str(mail_set.messages),
+                "--message", ",".join(map(str, mail_set.sizes)))
 
     def command(self, place, workload):
         return [self.binary, "--port", str(place.port), *self.variant(workload)]

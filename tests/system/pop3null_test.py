@@ -47,6 +47,18 @@ class Floor:
         return client
 
 
+def descriptors_watched(process):
+    """Of each epoll of `process`, the connections."""
+    folder = f"/proc/{process}/fd"
+    names = {number: os.readlink(f"{folder}/{number}") for number in os.listdir(folder)}
+    for epoll in [number for number, name in names.items() if name == "anon_inode:[eventpoll]"]:
+        with open(f"/proc/{process}/fdinfo/{epoll}", encoding="ascii") as file:
+            watched = re.findall(r"^tfd:\s+(\d+)", file.read(), re.MULTILINE)
+        # Beside them each watches its listening socket and the descriptor of signals.
+        sockets = [number for number in watched if names.get(number, "").startswith("socket:")]
+        yield sockets[1:]
+
+
 class Pop3NullTest(unittest.TestCase):
     def setUp(self):
         self.floor = Floor(self, "--messages", str(MESSAGES), "--message", str(OCTETS))
@@ -176,6 +188,22 @@ class Pop3NullTest(unittest.TestCase):
             self.assertEqual(client.ask("TOP 1 1"), "+OK")
             self.assertEqual(client.body(), b"Subject: x\r\n\r\n.\r\n")
 
+    def test_sizes_are_taken_in_turn(self):
+        client = Floor(self, "--messages", "5", "--message", "3000,10000").client()
+        sizes = [3000, 10000, 3000, 10000, 3000]
+        self.assertEqual(client.listing("LIST"), [f"{number} {octets}" for number, octets in enumerate(sizes, 1)])
+        self.assertEqual([len(client.retrieve(number)) for number in range(1, 6)], sizes)
+
+    def test_threads_share_the_clients_of_one_port(self):
+        floor = Floor(self, "--threads", "3")
+        clients = [floor.client() for _ in range(60)]
+        self.assertEqual([client.ask("NOOP") for client in clients], ["+OK"] * len(clients))
+        served = [len(held) for held in descriptors_watched(floor.process.pid)]
+        self.assertEqual((len(served), sum(served)), (3, len(clients)))
+        self.assertGreater(min(served), 0, served)
+        floor.process.send_signal(signal.SIGTERM)
+        self.assertEqual(floor.process.wait(SECONDS_MAX), 0)
+
     def test_an_empty_maildrop(self):
         client = Floor(self, "--messages", "0").client()
         self.assertEqual(client.ask("STAT"), "+OK 0 0")
@@ -208,6 +236,9 @@ class Pop3NullCommandLineTest(unittest.TestCase):
             (["--port", "0", "--address", "localhost"], 1, '"localhost" is no numeric address'),
             (["--port", port], 1, f"cannot listen on 127.0.0.1:{port}: Address already in use"),
             (["--port", "0", "--message", "99999999999"], 1, "do not fit into memory"),
+            (["--port", "0", "--messages", "2", "--message", "1,8589934592"], 1, "do not fit into memory"),
+            (["--port", "0", "--message", "3000,"], 1, "3000, is empty or cannot be read"),
+            (["--port", "0", "--threads", "257"], 2, "--threads takes a number up to 256"),
         ]:
             with self.subTest(arguments):
                 done = subprocess.run(command(*arguments), capture_output=True, text=True, check=False,

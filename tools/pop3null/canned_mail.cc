@@ -1,6 +1,7 @@
 #include "canned_mail.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -31,17 +32,22 @@ std::size_t header_octets_of(std::string_view wire) {
 }  // namespace
 
 std::expected<CannedMail, std::string> CannedMail::seeded(std::uint32_t count,
-                                                          std::uint64_t octets) {
-    octets = std::max(octets, pop3load::seed_octets_min);
-    if (octets > mail_octets_max || octets * count > mail_octets_max) {
-        return std::unexpected(
-            fmt::format("{} messages of {} octets do not fit into memory: at most {} octets in all",
-                        count, octets, mail_octets_max));
+                                                          std::span<const std::uint64_t> sizes) {
+    std::vector<std::uint64_t> octets(count);
+    std::uint64_t all = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        octets[i] = std::max(sizes[i % sizes.size()], pop3load::seed_octets_min);
+        if (octets[i] > mail_octets_max - all) {
+            return std::unexpected(
+                fmt::format("{} messages of {} octets do not fit into memory: at most {} in all",
+                            count, fmt::join(sizes, ", "), mail_octets_max));
+        }
+        all += octets[i];
     }
     CannedMail mail;
     std::string wire;
     for (std::uint32_t i = 0; i < count; ++i) {
-        mail.add(pop3load::seed_message(i, octets, pop3load::LineEnds::crlf), wire);
+        mail.add(pop3load::seed_message(i, octets[i], pop3load::LineEnds::crlf), wire);
     }
     const auto kept = mail.keep(wire);
     if (!kept) return std::unexpected(kept.error());

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,8 +26,10 @@ struct WireMessage {
 /// Immutable. The messages lie in one file in memory, one after the other.
 class CannedMail {
 public:
-    /// `count` messages of `octets` each, as pop3load's seeder makes them.
-    static std::expected<CannedMail, std::string> seeded(std::uint32_t count, std::uint64_t octets);
+    /// `count` messages of these `sizes`, which are taken in turn (one at least), as pop3load's
+    /// seeder makes them.
+    static std::expected<CannedMail, std::string> seeded(std::uint32_t count,
+                                                         std::span<const std::uint64_t> sizes);
     /// `count` times the message in the file `path`, whose lines end in LF or CRLF.
     static std::expected<CannedMail, std::string> from_file(std::uint32_t count,
                                                             const std::string& path);

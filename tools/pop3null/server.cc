@@ -30,7 +30,7 @@ std::unexpected<std::string> cannot(std::string_view what) {
 }
 
 std::expected<restante::Fd, std::string> bind_listener(const std::string& address,
-                                                       std::uint16_t port) {
+                                                       std::uint16_t port, bool shares_port) {
     addrinfo hints{};
     hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE;
     hints.ai_socktype = SOCK_STREAM;
@@ -41,9 +41,11 @@ std::expected<restante::Fd, std::string> bind_listener(const std::string& addres
     const int socket =
         ::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
     const int on = 1;
+    const int shared = shares_port ? 1 : 0;
     // Accepted sockets inherit TCP_NODELAY.
     const bool is_bound =
         socket >= 0 && ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+        ::setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &shared, sizeof shared) == 0 &&
         ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
         ::bind(socket, found->ai_addr, found->ai_addrlen) == 0 && ::listen(socket, backlog) == 0;
     const int error = errno;
@@ -73,8 +75,9 @@ bool add_to_epoll(int epoll, int descriptor, std::uint32_t events) {
 }  // namespace
 
 std::expected<Server, std::string> Server::listen(const CannedMail& mail,
-                                                  const std::string& address, std::uint16_t port) {
-    auto listener = bind_listener(address, port);
+                                                  const std::string& address, std::uint16_t port,
+                                                  bool shares_port) {
+    auto listener = bind_listener(address, port, shares_port);
     if (!listener) return std::unexpected(listener.error());
     Server server(mail);
     server.listener_ = std::move(*listener);

@@ -1,5 +1,5 @@
 #pragma once
-/// One thread, one epoll: the least that a POP3 server can do for a client.
+/// Of one thread, with one epoll: the least that a POP3 server can do for a client.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,11 +16,11 @@ namespace pop3null {
 
 class Server {
 public:
-    /// Listens; `port` 0 is any that is free. `address` is numeric, IPv4 or IPv6. `mail` outlives
-    /// it.
+    /// Listens; `port` 0 is any that is free. `address` is numeric, IPv4 or IPv6. Others that
+    /// share the port as well get their part of its clients (SO_REUSEPORT). `mail` outlives it.
     static std::expected<Server, std::string> listen(const CannedMail& mail,
-                                                     const std::string& address,
-                                                     std::uint16_t port);
+                                                     const std::string& address, std::uint16_t port,
+                                                     bool shares_port);
     std::uint16_t port() const { return port_; }
     /// Until `ending` is readable. The error says what failed.
     std::expected<void, std::string> run(int ending);
