@@ -10,6 +10,7 @@ import tls
 
 SECONDS_TO_SETTLE = 1.0
 SECONDS_FOR_A_LOGIN = 60
+FIRST_SHARE = 10  # of idle connections a tenth does not count: what a server makes once, it makes for them
 WARM_LOGINS = 4  # so that each process of a server has served one before it counts
 
 
@@ -78,22 +79,28 @@ def first_logins(server, workload):
 
 
 def idle(server, workload):
-    """A slice: what the server has more with all of its silent connections, by their number."""
+    """A slice: what the server has more with most of its silent connections than with the first of them, by their
+    number."""
     count = server.users_of(workload)
-    is_over_tls = server.peer.handshake(workload) != ""
-    context = tls.client_context() if is_over_tls else None
-    port = server.place.tls_port if is_over_tls else server.place.port
+    first = -(-count // FIRST_SHARE)
+    context = tls.client_context() if server.peer.handshake(workload) != "" else None
     group = server.running.group
-    warm_up(port, f"{workload.mail_set.prefix}0", context)
     with contextlib.ExitStack() as held:
+        hold(held, server, workload, range(first), context)
         before, user_before = settled(group.memory_octets), group.user_octets()
-        for number in range(count):
-            if workload.is_logged_in:
-                held.enter_context(log_in(port, f"{workload.mail_set.prefix}{number}", context))
-            else:
-                connect(held, port, number)
+        hold(held, server, workload, range(first, count), context)
         during, user_during = settled(group.memory_octets), group.user_octets()
-    return load.IdleSlice(all_in=(during - before) / count, user=(user_during - user_before) / count)
+    return load.IdleSlice(all_in=(during - before) / (count - first), user=(user_during - user_before) / (count - first))
+
+
+def hold(held, server, workload, numbers, context):
+    """Connections that stay as long as `held`."""
+    port = server.place.port if context is None else server.place.tls_port
+    for number in numbers:
+        if workload.is_logged_in:
+            held.enter_context(log_in(port, f"{workload.mail_set.prefix}{number}", context))
+        else:
+            connect(held, port, number)
 
 
 def connect(held, port, number):

@@ -8,6 +8,7 @@
 
 #include "auth/digest.h"
 #include "auth/password_scheme.h"
+#include "base/path_parts.h"
 
 namespace restante {
 namespace {
@@ -64,10 +65,7 @@ Error error_of_fault(PasswordFault fault) {
 }  // namespace
 
 std::expected<PasswdPlace, std::string> PasswdPlace::open(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    const std::string folder =
-        slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
-    const std::string name = path.substr(slash + 1);  // npos + 1 is 0
+    const auto [folder, name] = split_path(path);
     if (name.empty()) return std::unexpected("passwd-file " + path + ": names a folder");
     const int opened = ::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (opened < 0) {

@@ -13,6 +13,7 @@
 
 #include "auth/passwd_file.h"
 #include "auth/passwd_line.h"
+#include "base/path_parts.h"
 #include "base/wipe.h"
 
 namespace restante {
@@ -114,12 +115,11 @@ std::optional<std::string> without_user(std::string_view text, const PasswdChang
 }
 
 std::expected<PasswdEdit, std::string> PasswdEdit::open(const std::string& path, bool may_create) {
-    const std::size_t slash = path.rfind('/');
-    const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    const auto [folder, name] = split_path(path);
     const int opened = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (opened < 0) return std::unexpected(failure(path, "cannot open its folder", errno));
     PasswdEdit edit(path, Fd(opened));
-    edit.name_ = path.substr(slash + 1);  // npos + 1 is 0
+    edit.name_ = name;
     if (!lock_folder(edit.folder_.get())) {
         return std::unexpected(path + ": another edit holds the lock on its folder");
     }

@@ -117,8 +117,7 @@ std::shared_ptr<const MaildropIndex> MaildropIndex::decode(std::vector<char> fil
     if (!header) return nullptr;
     const std::optional<Sections> sections = sections_of(*header);
     if (!sections || !is_content_valid(file, *header, *sections)) return nullptr;
-    return std::shared_ptr<const MaildropIndex>(
-        new MaildropIndex(std::move(file), {*header, *sections}));
+    return std::make_shared<const MaildropIndex>(std::move(file), Layout{*header, *sections});
 }
 
 IndexedMessage MaildropIndex::message(std::uint32_t at) const {
@@ -127,7 +126,7 @@ IndexedMessage MaildropIndex::message(std::uint32_t at) const {
     const std::string_view name = text(record.name_at, record.name_octets);
     return {name,
             name.substr(0, record.base_octets),
-            text(record.id_at, record.id_octets),
+            text(record.id_at(), record.id_octets),
             record.is_current != 0 ? Folder::current : Folder::fresh,
             static_cast<UniqueIdKind>(record.id_kind),
             record.is_wire_ready != 0,
@@ -141,7 +140,7 @@ IndexedMessage MaildropIndex::message(std::uint32_t at) const {
 MaildropIndex::Listed MaildropIndex::listed(std::uint32_t at) const {
     ASSERT(at < count_);
     const MessageRecord record = message_record(file_, at);
-    return {pop3::Octets(record.octets), text(record.id_at, record.id_octets)};
+    return {pop3::Octets(record.octets), text(record.id_at(), record.id_octets)};
 }
 
 std::uint32_t MaildropIndex::list(pop3::Listing listing, std::uint32_t first,
@@ -157,7 +156,7 @@ std::uint32_t MaildropIndex::list(pop3::Listing listing, std::uint32_t first,
         } else if (listing == pop3::Listing::octets) {
             lines.add(pop3::Octets(record.octets));
         } else {
-            lines.add(text(record.id_at, record.id_octets));
+            lines.add(text(record.id_at(), record.id_octets));
         }
     }
     return at;
@@ -197,8 +196,8 @@ std::shared_ptr<const MaildropIndex> MaildropIndex::with_trust(const IndexTrust&
     auto header = read_record<Header>(file, 0);
     set_trust(header, trust);
     store_header(file, header);
-    return std::shared_ptr<const MaildropIndex>(
-        new MaildropIndex(std::move(file), {header, *sections_of(header)}));
+    return std::make_shared<const MaildropIndex>(std::move(file),
+                                                 Layout{header, *sections_of(header)});
 }
 
 RetiredId MaildropIndex::retired(std::uint32_t at) const {
@@ -249,24 +248,25 @@ void IndexBuilder::add(const NewIndexedMessage& message, const pop3::MessageMeas
     ASSERT(count_ < indexed_messages_max);
     ASSERT(!message.name.empty() && message.name.size() <= file_name_octets_max);
     ASSERT(pop3::is_unique_id(message.unique_id));
+    const bool id_follows = !message.name.starts_with(message.unique_id);
     MessageRecord record{};
     record.inode = message.inode;
-    record.stored_octets = measure.stored_octets;
-    record.octets = measure.octets.value();
-    record.header_octets = measure.header_octets;
     record.modified_nanoseconds = message.modified.nanoseconds;
+    record.stored_octets = std::min(measure.stored_octets, message_octets_max);
+    record.octets = std::min(measure.octets.value(), message_octets_max);
+    record.header_octets = std::min(measure.header_octets, message_octets_max);
     record.dots_after = add_dots(measure);
     record.name_at = add_text(message.name);
-    record.id_at =
-        message.name.starts_with(message.unique_id) ? record.name_at : add_text(message.unique_id);
-    record.name_octets = static_cast<std::uint32_t>(message.name.size());
-    record.base_octets = static_cast<std::uint32_t>(base_name(message.name).size());
-    record.id_octets = static_cast<std::uint32_t>(message.unique_id.size());
-    record.id_kind = static_cast<std::uint32_t>(message.id_kind);
+    if (id_follows) add_text(message.unique_id);
+    record.id_follows = id_follows ? 1 : 0;
+    record.name_octets = message.name.size();
+    record.base_octets = base_name(message.name).size();
+    record.id_octets = message.unique_id.size();
+    record.id_kind = static_cast<std::uint64_t>(message.id_kind);
     record.is_current = message.folder == Folder::current ? 1 : 0;
     record.is_wire_ready = measure.wire_ready ? 1 : 0;
     append(messages_, record);
-    octets_ += measure.octets.value();
+    octets_ += record.octets;
     ++count_;
 }
 
@@ -301,8 +301,8 @@ std::shared_ptr<const MaildropIndex> IndexBuilder::build(const IndexTrust& trust
     store(sections->dots_at, dots_.data(), dots_.size() * sizeof(std::uint64_t));
     store(sections->text_at, text_.data(), text_.size());
     store_header(file, header);
-    return std::shared_ptr<const MaildropIndex>(
-        new MaildropIndex(std::move(file), {header, *sections}));
+    return std::make_shared<const MaildropIndex>(std::move(file),
+                                                 MaildropIndex::Layout{header, *sections});
 }
 
 IndexLookup::IndexLookup(std::shared_ptr<const MaildropIndex> index)

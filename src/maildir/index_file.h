@@ -30,6 +30,13 @@ namespace restante {
 /// Most messages an index holds; with the longest names and ids the offsets still fit 32 bits.
 inline constexpr std::uint32_t indexed_messages_max = 3'000'000;
 
+/// 281 TB: a larger number of octets is recorded as this.
+inline constexpr std::uint64_t message_octets_max = (std::uint64_t{1} << 48U) - 1;
+
+/// stored_octets of a message that could not be read, or is not what was read: it is listed,
+/// refused, and measured again at the next login.
+inline constexpr std::uint64_t unmeasured = message_octets_max;
+
 /// Where a unique-id comes from.
 enum class UniqueIdKind : std::uint8_t {
     derived,  ///< from the file name
@@ -99,10 +106,14 @@ struct IndexedMessage {
     WallTime modified;
 };
 
-/// Immutable; may be shared between threads. Messages are in the order of their numbers. About 64
-/// octets and the name a message.
+/// Immutable; may be shared between threads. Messages are in the order of their numbers. 48 octets
+/// and the name a message.
 class MaildropIndex {
+    struct Layout;
+
 public:
+    /// For decode(), with_trust() and IndexBuilder: nobody else has a Layout.
+    MaildropIndex(std::vector<char> file, const Layout& layout);
     /// nullptr: not an index of this version and machine, or damaged. Every offset is checked, so
     /// that even a file made with malice and a right checksum is safe to use; names contain no '/'
     /// and no NUL, unique-ids are unique-ids (but need not be unique).
@@ -139,8 +150,6 @@ public:
 
 private:
     friend class IndexBuilder;
-    struct Layout;
-    explicit MaildropIndex(std::vector<char> file, const Layout& layout);
     std::string_view text(std::uint64_t offset, std::uint64_t octets) const {
         return std::string_view(file_.data() + text_at_ + offset, octets);
     }

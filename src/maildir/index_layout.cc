@@ -103,10 +103,10 @@ bool Contents::are_retired_valid() const {
 
 bool Contents::is_valid(const MessageRecord& record) const {
     static constexpr auto last_kind = static_cast<unsigned>(UniqueIdKind::foreign);
-    if (record.id_kind > last_kind || record.zero != 0) return false;
+    if (record.id_kind > last_kind) return false;
     if (record.header_octets > record.stored_octets) return false;
     return is_name(record.name_at, record.name_octets, record.base_octets) &&
-           is_id(record.id_at, record.id_octets) &&
+           is_id(record.id_at(), record.id_octets) &&
            (record.dots_after == 0 || are_dots_valid(record));
 }
 

@@ -17,7 +17,7 @@ namespace restante::index_layout {
 inline constexpr std::string_view magic = "restante";
 inline constexpr std::uint32_t byte_order_mark = 0x01020304;
 /// Another version is another file: it is made anew.
-inline constexpr std::uint32_t format_version = 3;
+inline constexpr std::uint32_t format_version = 4;
 
 inline constexpr std::uint64_t exists_bit = 1;
 inline constexpr std::uint64_t trusted_bit = 2;
@@ -53,27 +53,28 @@ struct Header {
 };
 static_assert(sizeof(Header) == 256, "no padding");
 
+/// Numbers of octets take 48 bits, so that what is left of their words holds all small fields.
 struct MessageRecord {
     std::uint64_t inode;
-    std::uint64_t stored_octets;
-    std::uint64_t octets;
-    std::uint64_t header_octets;
     std::int64_t modified_nanoseconds;  ///< of the file when it was measured, 0 = may have changed
+    std::uint64_t stored_octets : 48;
+    std::uint64_t name_octets : 11;
+    std::uint64_t id_kind : 2;  ///< UniqueIdKind
+    std::uint64_t is_current : 1;
+    std::uint64_t is_wire_ready : 1;
+    std::uint64_t id_follows : 1;  ///< it lies behind the name; else the name begins with it
+    std::uint64_t octets : 48;
+    std::uint64_t base_octets : 16;
+    std::uint64_t header_octets : 48;
+    std::uint64_t id_octets : 16;
     std::uint32_t name_at;  ///< in the text
-    std::uint32_t id_at;
     /// 0: none; else dot number `dots_after` - 1 is their count, and the first positions follow.
     std::uint32_t dots_after;
-    std::uint32_t name_octets : 10;
-    std::uint32_t base_octets : 10;
-    std::uint32_t id_octets : 7;
-    std::uint32_t id_kind : 2;  ///< UniqueIdKind
-    std::uint32_t is_current : 1;
-    std::uint32_t is_wire_ready : 1;
-    std::uint32_t zero : 1;
+
+    std::uint64_t id_at() const { return name_at + (id_follows != 0 ? name_octets : 0); }
 };
-static_assert(sizeof(MessageRecord) == 56, "no padding");
-static_assert(file_name_octets_max < 1U << 10U);
-static_assert(pop3::unique_id_octets_max < 1U << 7U);
+static_assert(sizeof(MessageRecord) == 48, "no padding");
+static_assert(file_name_octets_max < 1U << 11U);
 
 struct RetiredRecord {
     std::uint64_t inode;

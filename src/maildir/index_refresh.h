@@ -17,10 +17,6 @@
 
 namespace restante {
 
-/// stored_octets of a message that could not be read, or is not what was read: it is listed,
-/// refused, and measured again at the next login.
-inline constexpr std::uint64_t unmeasured = ~std::uint64_t{0};
-
 /// One opening of one maildrop, locked and open as `directory`.
 class IndexRefresh {
 public:

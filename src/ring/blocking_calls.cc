@@ -85,10 +85,10 @@ std::int64_t open_for(const Request& request, std::uint64_t resolve) {
     return file.release();
 }
 
-std::int64_t status_of_open(const Request& request) {
+std::int64_t status_of_open(int file, FileStatus& known) {
     struct stat status;
-    if (::fstat(request.fd, &status) < 0) return -errno;
-    *request.file_status = status_of(status);
+    if (::fstat(file, &status) < 0) return -errno;
+    known = status_of(status);
     return 0;
 }
 
@@ -110,10 +110,7 @@ std::int64_t status_of_cached(int directory, const char* name, FileStatus& known
     if (opened == -ELOOP) return -EAGAIN;  // a link on the way: the blocking call knows what to do
     if (opened < 0) return opened;
     const Fd file(static_cast<int>(opened));
-    struct stat status;
-    if (::fstat(file.get(), &status) < 0) return -errno;
-    known = status_of(status);
-    return 0;
+    return status_of_open(file.get(), known);
 }
 
 // fstatat has no "only if cached"; opening with O_PATH has, and fstat of what is open asks no disk.
@@ -270,7 +267,7 @@ std::int64_t carry_out(const Request& request, std::size_t done) {
     using Kind = Request::Kind;
     switch (request.kind) {
         case Kind::open: return open_for(request, 0);
-        case Kind::status: return status_of_open(request);
+        case Kind::status: return status_of_open(request.fd, *request.file_status);
         case Kind::status_at: return status_at(request);
         case Kind::read: return read_whole(request, done);
         case Kind::write: return write_some(request.fd, request.source.subspan(done));
@@ -296,7 +293,7 @@ std::int64_t carry_out_cached(const Request& request) {
     using Kind = Request::Kind;
     switch (request.kind) {
         case Kind::open: return open_for(request, RESOLVE_CACHED);
-        case Kind::status: return status_of_open(request);
+        case Kind::status: return status_of_open(request.fd, *request.file_status);
         case Kind::status_at: return status_at_cached(request);
         case Kind::lock: return lock_directory(request.fd);
         case Kind::read: {

@@ -156,9 +156,15 @@ private:
     SaslChannel channel() const;
 
     // transaction.cc
+    /// What lines that were received leave to be done.
+    struct Rest {
+        bool quits = false;
+        std::optional<Task<Result<void>>> answer;
+    };
+    Rest take_lines(pop3::LineReader::Next line);
     std::optional<pop3::Command> answer_lines(pop3::LineReader::Next line);
     bool answer(const pop3::Command& command);
-    Task<Result<void>> answer_at_length(const pop3::Command& command);
+    Task<Result<void>> answer_at_length(pop3::Command command);
     bool has_had_its_turn();
     Task<Result<void>> list_all(pop3::Verb verb);
     Task<Result<void>> send_message(pop3::MessageNumber number, pop3::BodyLines body);

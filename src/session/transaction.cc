@@ -29,13 +29,21 @@ Task<Result<Departure>> Session::transaction() {
         const Instant deadline = service_.ring.now() + service_.policy.idle_timeout;
         const Result<pop3::LineReader::Next> line = co_await next_line(LineKind::command, deadline);
         if (!line) co_return std::unexpected(line.error());
-        const std::optional<pop3::Command> command = answer_lines(*line);
+        Rest rest = take_lines(*line);
         if (has_too_many_bad_lines(pop3::State::transaction)) co_return Departure::bad_commands;
-        if (!command) continue;
-        if (command->verb == pop3::Verb::quit) co_return Departure::quit;
-        const Result<void> answered = co_await answer_at_length(*command);
+        if (rest.quits) co_return Departure::quit;
+        if (!rest.answer) continue;
+        const Result<void> answered = co_await std::move(*rest.answer);
         if (!answered) co_return std::unexpected(answered.error());
     }
+}
+
+/// Here, because a command is more than the frame that every idle session has should hold.
+Session::Rest Session::take_lines(pop3::LineReader::Next line) {
+    const std::optional<pop3::Command> command = answer_lines(line);
+    if (!command) return {};
+    if (command->verb == pop3::Verb::quit) return {.quits = true, .answer = std::nullopt};
+    return {.quits = false, .answer = answer_at_length(*command)};
 }
 
 /// Answers `line` and those that came with it, as long as one line answers each; returns the first
@@ -75,7 +83,7 @@ bool Session::answer(const pop3::Command& command) {
 }
 
 /// The commands that a multi-line response answers.
-Task<Result<void>> Session::answer_at_length(const pop3::Command& command) {
+Task<Result<void>> Session::answer_at_length(pop3::Command command) {
     Result<void> answered;
     if (has_had_its_turn()) co_await yield(service_.ring);
     if (command.verb == pop3::Verb::list || command.verb == pop3::Verb::uidl) {

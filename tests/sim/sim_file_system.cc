@@ -261,14 +261,15 @@ void SimFileSystem::settle_names(SimInode& directory, SimRandom& random) {
             directory.entries[name] = former;
         }
     }
-    const bool is_mixed = undone < directory.before.size() || directory.has_other_changes ||
-                          directory.changed == directory.synced_changed;
+    const bool is_as_synced = undone == directory.before.size() && !directory.has_other_changes &&
+                              directory.changed != directory.synced_changed;
     directory.before.clear();
     directory.has_other_changes = false;
-    if (undone > 0 && is_mixed) touch(directory);
-    if (undone > 0 && !is_mixed) {
+    if (undone > 0 && is_as_synced) {
         directory.modified = directory.synced_modified;
         directory.changed = directory.synced_changed;
+    } else if (undone > 0) {
+        touch(directory);
     }
     directory.synced_modified = directory.modified;
     directory.synced_changed = directory.changed;

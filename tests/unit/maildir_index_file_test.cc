@@ -247,14 +247,40 @@ TEST_CASE("messages are found by base name and inode, and names that several hav
     CHECK_FALSE(lookup.name("nobody").has_value());
 }
 
-TEST_CASE("a message costs about 56 octets and its name") {
+TEST_CASE("a message costs 48 octets and its name, and an id that does not begin it") {
     IndexBuilder builder;
+    const auto empty = IndexBuilder().build({});
+    std::size_t octets = empty->encoded().size();
     for (int at = 0; at < 1000; ++at) {
         const std::string id = std::to_string(1130000000 + at) + ".M123456P12345.mx1.example.org";
-        builder.add({id + ",S=12345,W=12400:2,S", id}, {});
+        const std::string name = id + ",S=12345,W=12400:2,S";
+        const std::string foreign = "id" + std::to_string(at);
+        const bool has_own = at % 2 == 0;
+        builder.add({name, has_own ? id : foreign}, {});
+        octets += 48 + name.size() + (has_own ? 0 : foreign.size());
     }
-    const auto index = builder.build({});
-    CHECK(index->encoded().size() < 1000 * 125);
+    CHECK(builder.build({})->encoded().size() == octets);
+}
+
+TEST_CASE(
+    "a size beyond 48 bits is recorded as the greatest, which is that of a message not measured") {
+    static constexpr std::uint64_t most = unmeasured;
+    for (const std::uint64_t octets : {most, most + 1, std::uint64_t{INT64_MAX}}) {
+        pop3::MessageMeasure measure;
+        measure.stored_octets = octets;
+        measure.octets = pop3::Octets(octets);
+        measure.header_octets = octets;
+        IndexBuilder builder;
+        builder.add({"name:2,S", "id"}, measure);
+        builder.add({"other", "other"}, {});
+        const auto index = MaildropIndex::decode(octets_of(*builder.build({})));
+        REQUIRE(index != nullptr);
+        CHECK(index->octets() == pop3::Octets(most));
+        CHECK(index->message(0).stored_octets == most);
+        CHECK(index->message(0).unique_id == "id");
+        CHECK(index->measure(0).header_octets == most);
+        CHECK(index->message(1).unique_id == "other");
+    }
 }
 
 }  // namespace

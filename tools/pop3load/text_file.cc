@@ -4,13 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 
 #include "base/fd.h"
+#include "base/path_parts.h"
 
 namespace pop3load {
 namespace {
@@ -51,9 +51,7 @@ std::expected<void, std::string> check_writable(const std::string& path) {
         return {};
     }
     if (errno != ENOENT) return failed();
-    const std::size_t slash = path.rfind('/');
-    const std::string folder =
-        slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
+    const std::string folder = restante::split_path(path).folder;
     if (::access(folder.c_str(), W_OK | X_OK) != 0) return failed();
     return {};
 }
