@@ -51,7 +51,7 @@ class Peer:
 
     name = ""
     title = ""
-    idle_connections_max = {True: 1000, False: 1000}  # it is asked to hold, logged in or not
+    idle_connections_max = {True: 1000, False: 4000}  # it is asked to hold, logged in or not
     reads_maildirs = True
     speaks_tls = True
 

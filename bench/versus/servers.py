@@ -42,10 +42,14 @@ class Server:
             sessions.visit(self.place.port, f"{prefix}{number}")
 
     def users_of(self, workload):
-        """How many maildrops it is asked for: of an idle workload, as many as it holds connections."""
-        if workload.kind != "idle":
-            return workload.mail_set.users
-        return min(self.peer.idle_connections_max[workload.is_logged_in], workload.mail_set.users)
+        """How many maildrops it is asked for: of an idle workload no more than it holds connections."""
+        users = workload.mail_set.users
+        return users if workload.kind != "idle" else min(users, self.connections_of(workload))
+
+    def connections_of(self, workload):
+        """How many silent ones it is to hold; each that is logged in has a maildrop of its own."""
+        most = self.peer.idle_connections_max[workload.is_logged_in]
+        return min(most, workload.mail_set.users) if workload.is_logged_in else most
 
     def first_slice(self, workload):
         """Of a server and maildrops that know nothing of earlier slices."""

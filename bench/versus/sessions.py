@@ -81,7 +81,7 @@ def first_logins(server, workload):
 def idle(server, workload):
     """A slice: what the server has more with most of its silent connections than with the first of them, by their
     number."""
-    count = server.users_of(workload)
+    count = server.connections_of(workload)
     first = -(-count // FIRST_SHARE)
     context = tls.client_context() if server.peer.handshake(workload) != "" else None
     group = server.running.group

@@ -9,6 +9,13 @@
 #include "ring/blocking_calls.h"
 
 namespace restante {
+namespace {
+
+/// 15 octets at most.
+constexpr std::array<const char*, helper_kinds> thread_names = {"files", "hashing", "far files",
+                                                                "tokens"};
+
+}  // namespace
 
 void OperationQueue::push(Operation& operation) {
     operation.queue_next = nullptr;
@@ -48,6 +55,7 @@ OperationQueue HelperReturn::take_all() {
 
 HelperPool::HelperPool(std::array<Size, helper_kinds> sizes) {
     for (std::size_t i = 0; i < helper_kinds; ++i) {
+        kinds_[i].thread_name = thread_names[i];
         kinds_[i].queue_max = sizes[i].queue_max;
         kinds_[i].threads_max = sizes[i].threads_max;
         for (std::size_t n = 0; n < sizes[i].threads; ++n) ASSERT(add_thread(kinds_[i]));
@@ -61,8 +69,10 @@ bool HelperPool::add_thread(Kind& kind) {
     return true;
 }
 
-void* HelperPool::work(void* kind) {
-    work(*static_cast<Kind*>(kind));
+void* HelperPool::work(void* context) {
+    Kind& kind = *static_cast<Kind*>(context);
+    ::pthread_setname_np(::pthread_self(), kind.thread_name);
+    work(kind);
     return nullptr;
 }
 

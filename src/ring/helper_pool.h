@@ -61,6 +61,7 @@ public:
 
 private:
     struct Kind {
+        const char* thread_name = nullptr;  // as top -H and perf show it
         std::vector<pthread_t> threads;
         std::size_t threads_max = 0;
         std::size_t idle = 0;
@@ -71,7 +72,7 @@ private:
         bool stopping = false;
     };
     static bool add_thread(Kind& kind);
-    static void* work(void* kind);
+    static void* work(void* context);
     static void work(Kind& kind);
 
     std::array<Kind, helper_kinds> kinds_;

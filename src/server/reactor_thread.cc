@@ -1,5 +1,6 @@
 #include "server/reactor_thread.h"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include "base/buffer_pool.h"
@@ -19,6 +20,7 @@ ReactorThread::ReactorThread(const Shared& shared, std::vector<Port> ports, Logi
       thread_([this] { run(); }) {}
 
 void ReactorThread::run() {
+    ::pthread_setname_np(::pthread_self(), "reactor");
     std::expected<ChosenRing, std::string> chosen =
         make_ring(shared_.config.runtime.backend, shared_.helpers, shared_.storage_is_local);
     if (!chosen) {

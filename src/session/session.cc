@@ -57,13 +57,13 @@ void Session::interrupt() {
 Task<void> Session::run() {
     Result<Departure> left = co_await authorization();  // opens and locks the maildrop on success
     if (left && *left == Departure::authenticated) left = co_await transaction();
-    if (left && *left == Departure::quit) left = co_await update();
     co_await end(left);
 }
 
-// What is only needed now is not in the frame that every idle session has.
+// What is only needed now, UPDATE too, is not in the frame that every idle session has.
 Task<void> Session::end(const Result<Departure>& why) {
     Result<Departure> left = why;
+    if (left && *left == Departure::quit) left = co_await update();
     if (visit_) {  // the lock, and the user's place, are free before the last reply is sent
         visit_->maildrop.reset();
         visit_->place = Tally::Place();

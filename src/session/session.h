@@ -1,5 +1,6 @@
 #pragma once
-/// One POP3 session: run() awaits authorization(), then transaction(), then update() (RFC 1939 §3).
+/// One POP3 session: run() awaits authorization(), then transaction(), then by way of end()
+/// update() (RFC 1939 §3).
 
 #include <array>
 #include <memory>

@@ -1,4 +1,5 @@
 """Starting, stopping and being started wrongly: signals, exit codes, privileges, the demo."""
+import collections
 import os
 import re
 import shlex
@@ -76,6 +77,16 @@ class SignalTest(harness.SystemTest):
                 pass  # it came as the listener closed: reset in the kernel's queue
             time.sleep(0.02)
         self.fail("still accepts connections after SIGTERM")
+
+
+class ThreadsTest(harness.SystemTest):
+    def test_threads_are_named_for_what_they_do(self):
+        server = self.world.serve(runtime={"reactors": "3"})
+
+        def named():
+            return collections.Counter(status["Name"] for status in process_usage.statuses(server))
+        harness.wait_until(lambda: named()["reactor"] == 3, "three reactors")
+        self.assertGreaterEqual(named().keys(), {"restante", "files", "hashing", "far files", "tokens"})
 
 
 class StartTest(harness.SystemTest):
