@@ -5,7 +5,6 @@ Prints a table, writes scale.json and scale.html. Needs root (control groups), 2
 disk for 200,000 maildrops."""
 import argparse
 import os
-import resource
 import shutil
 import signal
 import sys
@@ -66,7 +65,7 @@ def measure(options, chosen):
                "version": peers.Restante(options.build).version()}
     os.makedirs(options.output, exist_ok=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was started is stopped
-    allow_descriptors()
+    machine.allow_descriptors()
     folder = tempfile.mkdtemp(prefix="restante-scale-", dir=options.folder)
     os.chmod(folder, 0o755)
     try:
@@ -84,12 +83,6 @@ def report(data, folder):
         file.write(scale_page.render(data))
     print(scale_page.render_text(data))
     print(f"{' and '.join(paths)} written", flush=True)
-
-
-def allow_descriptors():
-    """As many as there may be; points that need more fail with a sentence."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def in_folder(folder, options, chosen, hierarchies):

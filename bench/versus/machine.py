@@ -2,6 +2,7 @@
 import ctypes
 import os
 import platform
+import resource
 import struct
 
 # Of the kernel's headers (include/uapi/linux/io_uring.h, asm-generic/unistd.h).
@@ -18,6 +19,12 @@ FEATURES = ("SINGLE_MMAP", "NODROP", "SUBMIT_STABLE", "RW_CUR_POS", "CUR_PERSONA
 OPERATIONS = {13: "ACCEPT", 22: "READ", 26: "SEND", 27: "RECV", 30: "SPLICE", 34: "SHUTDOWN", 36: "UNLINKAT",
               47: "SEND_ZC", 49: "READ_MULTISHOT", 56: "BIND", 57: "LISTEN", 58: "RECV_ZC"}
 SETUP_FLAGS = {"SINGLE_ISSUER": 1 << 12, "DEFER_TASKRUN": 1 << 12 | 1 << 13}
+
+
+def allow_descriptors():
+    """As many as there may be, for this process and those it starts: connections are held here."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def describe():

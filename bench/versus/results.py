@@ -35,11 +35,12 @@ NOTES = [
     "Rows with tls in their names are over TLS 1.3 with one ECDSA P-256 certificate, TLS_AES_128_GCM_SHA256 and "
     "X25519 for all servers. The floor of their polls is what restante's poll in the clear costs and what the "
     "server's half of the handshake costs OpenSSL alone; of the others it is pop3null in the clear.",
+    "pop3null answers with a thread a core, as restante does, and has messages of the sizes that the maildrops have.",
     "Client and servers share this machine and its loopback. CPU time is that of the server's control group "
     "alone, all of its children included, the client's left out.",
     "Sessions a second and latencies are of a closed loop on a shared machine: they say how the server and "
     "the load generator together used it, not what the server could do alone.",
-    "Memory of idle connections: all in is what the control group is charged, the kernel's memory for sockets, "
+    "Memory of idle connections is what the last nine tenths of them add, by their number: all in is what the control group is charged, the kernel's memory for sockets, "
     "files and folders included; user space is anonymous memory of the server's processes.",
 ]
 

@@ -10,7 +10,7 @@ import tls
 
 SECONDS_TO_SETTLE = 1.0
 SECONDS_FOR_A_LOGIN = 60
-FIRST_SHARE = 10  # of idle connections a tenth does not count: what a server makes once, it makes for them
+FIRST_PART = 10  # of idle connections a tenth does not count: what a server makes once, it makes for them
 WARM_LOGINS = 4  # so that each process of a server has served one before it counts
 
 
@@ -52,18 +52,18 @@ def visit(port, user):
         ask(connection, replies, "QUIT")
 
 
-def poll(port, user, context=None):
+def poll(port, user):
     """Seconds of a session that looks whether there is mail, from connecting to the answer to QUIT."""
     started = time.monotonic()
-    with log_in(port, user, context) as (connection, replies):
+    with log_in(port, user) as (connection, replies):
         ask(connection, replies, "STAT")
         ask(connection, replies, "QUIT")
     return time.monotonic() - started
 
 
-def warm_up(port, user, context=None):
+def warm_up(port, user):
     for _ in range(WARM_LOGINS):
-        poll(port, user, context)
+        poll(port, user)
 
 
 def first_logins(server, workload):
@@ -82,7 +82,7 @@ def idle(server, workload):
     """A slice: what the server has more with most of its silent connections than with the first of them, by their
     number."""
     count = server.connections_of(workload)
-    first = -(-count // FIRST_SHARE)
+    first = count // FIRST_PART
     context = tls.client_context() if server.peer.handshake(workload) != "" else None
     group = server.running.group
     with contextlib.ExitStack() as held:
@@ -90,7 +90,8 @@ def idle(server, workload):
         before, user_before = settled(group.memory_octets), group.user_octets()
         hold(held, server, workload, range(first, count), context)
         during, user_during = settled(group.memory_octets), group.user_octets()
-    return load.IdleSlice(all_in=(during - before) / (count - first), user=(user_during - user_before) / (count - first))
+    more = count - first
+    return load.IdleSlice(all_in=(during - before) / more, user=(user_during - user_before) / more)
 
 
 def hold(held, server, workload, numbers, context):

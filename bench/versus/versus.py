@@ -107,6 +107,7 @@ def print_list(chosen, known):
 
 
 def compare(options, chosen, wanted):
+    machine.allow_descriptors()
     hierarchies = cgroups.find()
     binary = find_generator(options)
     skipped = {peer.name: reason for peer in wanted if (reason := peer.missing())}

@@ -8,6 +8,7 @@
 #include <span>
 #include <string_view>
 
+#include "maildir/index_file.h"
 #include "maildir/maildir_name.h"
 #include "pop3/limits.h"
 #include "pop3/message_meter.h"
@@ -53,25 +54,30 @@ struct Header {
 };
 static_assert(sizeof(Header) == 256, "no padding");
 
-/// Numbers of octets take 48 bits, so that what is left of their words holds all small fields.
+inline constexpr unsigned octets_bits = 48;
+static_assert(message_octets_max == (std::uint64_t{1} << octets_bits) - 1);
+
+/// What numbers of octets leave of their words holds all small fields.
 struct MessageRecord {
     std::uint64_t inode;
     std::int64_t modified_nanoseconds;  ///< of the file when it was measured, 0 = may have changed
-    std::uint64_t stored_octets : 48;
+    std::uint64_t stored_octets : octets_bits;
     std::uint64_t name_octets : 11;
     std::uint64_t id_kind : 2;  ///< UniqueIdKind
     std::uint64_t is_current : 1;
     std::uint64_t is_wire_ready : 1;
     std::uint64_t id_follows : 1;  ///< it lies behind the name; else the name begins with it
-    std::uint64_t octets : 48;
+    std::uint64_t octets : octets_bits;
     std::uint64_t base_octets : 16;
-    std::uint64_t header_octets : 48;
+    std::uint64_t header_octets : octets_bits;
     std::uint64_t id_octets : 16;
     std::uint32_t name_at;  ///< in the text
     /// 0: none; else dot number `dots_after` - 1 is their count, and the first positions follow.
     std::uint32_t dots_after;
 
-    std::uint64_t id_at() const { return name_at + (id_follows != 0 ? name_octets : 0); }
+    std::uint64_t id_at() const {
+        return std::uint64_t{name_at} + (id_follows != 0 ? name_octets : 0);
+    }
 };
 static_assert(sizeof(MessageRecord) == 48, "no padding");
 static_assert(file_name_octets_max < 1U << 11U);

@@ -296,7 +296,7 @@ std::shared_ptr<const MaildropIndex> IndexRefresh::build(const Scan& scan, const
         builder.add(
             {file.name, ids.unique_id(message), file.folder, message.id_kind, inode, modified},
             measure);
-        if (measure.stored_octets == unmeasured) trust.has_unmeasured = true;
+        if (measure.stored_octets >= unmeasured) trust.has_unmeasured = true;
     }
     for (const RetiredId& retired : ids.retired) builder.retire(retired);
     const std::uint32_t former = previous == nullptr ? 0 : previous->index().generation();

@@ -52,15 +52,15 @@ void Session::interrupt() {
     stream_.interrupt();
 }
 
-/// One connection, greeting to close (RFC 1939 §3). UPDATE is reached through QUIT only: a lost
-/// connection, a timeout or a shutdown removes nothing (RFC 1939 §6).
+/// One connection, greeting to close (RFC 1939 §3).
 Task<void> Session::run() {
     Result<Departure> left = co_await authorization();  // opens and locks the maildrop on success
     if (left && *left == Departure::authenticated) left = co_await transaction();
     co_await end(left);
 }
 
-// What is only needed now, UPDATE too, is not in the frame that every idle session has.
+/// UPDATE is reached through QUIT only: a lost connection, a timeout or a shutdown removes nothing
+/// (RFC 1939 §6). All that is needed only now is not in the frame that every idle session has.
 Task<void> Session::end(const Result<Departure>& why) {
     Result<Departure> left = why;
     if (left && *left == Departure::quit) left = co_await update();

@@ -1,6 +1,10 @@
 // restante.index of any octets: decode() refuses, or every message can be read and an index built
-// from what was read says the same. Input: an octet (odd: magic, byte order, version and checksum
-// are put right, so that what follows them is reached), then the file.
+// from what was read says the same. Input: an octet; modulo 3
+// 0: then the file;
+// 1: the same, but magic, byte order, version and checksum are put right, so that what follows them
+//    is reached;
+// 2: of an index that is whole, where an octet is changed (2 octets) and to what (1), any number of
+//    times; then as 1. Whatever the format is, these are never far from it.
 #include <cstring>
 #include <memory>
 #include <string>
@@ -17,9 +21,8 @@
 namespace restante::fuzz {
 namespace {
 
-std::vector<char> file_of(std::string_view octets, bool is_put_right) {
-    std::vector<char> file(octets.begin(), octets.end());
-    if (!is_put_right || file.size() < sizeof(index_layout::Header)) return file;
+void put_right(std::vector<char>& file) {
+    if (file.size() < sizeof(index_layout::Header)) return;
     index_layout::Header header;
     std::memcpy(&header, file.data(), sizeof header);
     std::memcpy(header.magic, index_layout::magic.data(), sizeof header.magic);
@@ -27,6 +30,36 @@ std::vector<char> file_of(std::string_view octets, bool is_put_right) {
     header.version = index_layout::format_version;
     header.checksum = index_layout::checksum_of(file);
     std::memcpy(file.data(), &header, sizeof header);
+}
+
+/// With an id that its name begins with, one that follows it, stuffed dots, and a retired id.
+std::vector<char> whole_index() {
+    pop3::MessageMeasure measure;
+    measure.stored_octets = 100;
+    measure.octets = pop3::Octets(104);
+    measure.header_octets = 20;
+    measure.stuffed_dots = 2;
+    measure.stuffed_dot_at = {30, 40};
+    IndexBuilder builder;
+    builder.add({"1.a.host,S=5:2,S", "1.a.host,S=5"}, measure);
+    builder.add({"2.b.host", "0000001a435a6e80"}, {});
+    builder.retire({"3.c.host", 9});
+    const auto index = builder.build({});
+    return {index->encoded().begin(), index->encoded().end()};
+}
+
+std::vector<char> file_of(Input input) {
+    const int kind = input.octet() % 3;
+    std::vector<char> file(input.rest().begin(), input.rest().end());
+    if (kind == 2) {
+        file = whole_index();
+        ASSERT(MaildropIndex::decode(file) != nullptr);
+        while (!input.is_over()) {
+            const std::size_t at = std::size_t{input.octet()} << 8U | input.octet();
+            file[at % file.size()] = static_cast<char>(input.octet());
+        }
+    }
+    if (kind != 0) put_right(file);
     return file;
 }
 
@@ -78,9 +111,7 @@ void check_same(const MaildropIndex& a, const MaildropIndex& b) {
 }  // namespace
 
 void fuzz_index(std::string_view input) {
-    Input parts(input);
-    const bool is_put_right = parts.octet() % 2 == 1;
-    const auto index = MaildropIndex::decode(file_of(parts.rest(), is_put_right));
+    const auto index = MaildropIndex::decode(file_of(Input(input)));
     if (index == nullptr) return;
     for (std::uint32_t at = 0; at < index->count(); ++at) check_message(*index, at);
     const IndexLookup lookup(index);

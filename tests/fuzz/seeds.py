@@ -96,20 +96,20 @@ def client_hellos():
 
 
 def index_file(messages):
-    """A restante.index whose magic and checksum the target puts right (index_layout.h)."""
+    """A restante.index whose magic, version and checksum the target puts right (index_layout.h)."""
     records, text, dots = b"", b"", b""
     for name, unique_id, positions in messages:
         base = len(name.split(b":")[0])
         dots_after = len(dots) // 8 + 1 if positions else 0
         if positions:
             dots += struct.pack(f"={1 + len(positions)}Q", len(positions), *positions)
-        is_current = 1
-        bits = len(name) | base << 10 | len(unique_id) << 20 | is_current << 29
-        records += struct.pack("=QQQQqIIII", 11, 1000, 1010, 77, 5, len(text), len(text) + len(name), dots_after, bits)
-        text += name + unique_id
+        is_current, id_follows = 1, not name.startswith(unique_id)
+        records += struct.pack("=QqQQQII", 11, 5, 1000 | len(name) << 48 | is_current << 61 | id_follows << 63,
+                               1010 | base << 48, 77 | len(unique_id) << 48, len(text), dots_after)
+        text += name + (unique_id if id_follows else b"")
     identity = struct.pack("=QQQqqQ", 1, 2, 3, 4, 5, 3)
     retired = struct.pack("=QII", 99, 0, 3)
-    head = struct.pack("=8sIIQQIIIIQII", b"restante", 0x01020304, 3, 0, 1010 * len(messages), len(messages), 1,
+    head = struct.pack("=8sIIQQIIIIQII", b"restante", 0x01020304, 4, 0, 1010 * len(messages), len(messages), 1,
                        len(dots) // 8, len(text), 7, 8, 0)
     return head + 4 * identity + records + retired + dots + text
 
@@ -120,6 +120,8 @@ def index_seeds():
     for count in range(1, len(messages) + 1):
         yield b"\x01" + index_file(messages[:count])
     yield b"\x00" + index_file(messages)
+    yield b"\x02"
+    yield b"\x02\x01\x10\x0c\x01\x1e\x80"
 
 
 def transcripts():
