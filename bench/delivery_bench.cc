@@ -165,6 +165,8 @@ public:
     }
     ~Connection() {
         if (stream_) stream_->close();
+        // A worker of io_uring that spliced may hold the closed socket until the ring turns again.
+        ::shutdown(client_.get(), SHUT_RDWR);
     }
     bool is_open() const { return reader_.has_value(); }
     Ring& ring() { return *ring_; }
