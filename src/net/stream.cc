@@ -108,7 +108,6 @@ void Stream::close() {
 }
 
 Task<void> Stream::close_lingering() {
-    say_goodbye();
     const Instant deadline = ring().now() + linger_max;
     const std::span<const char> alert = is_broken_ ? sealed({}) : std::span<const char>();
     std::int64_t ended = 0;
@@ -116,7 +115,7 @@ Task<void> Stream::close_lingering() {
         const Request sending = Request::send(socket_.get(), alert, false).until(deadline);
         ended = co_await Completion(ring(), sending, &in_flight_, is_interrupted_);
     }
-    if (ended >= 0) ended = co_await perform(ring(), Request::shutdown(socket_.get()));
+    if (ended >= 0) ended = co_await end_sending();
     std::size_t left = ended == 0 ? linger_octets_max : 0;
     while (left > 0) {
         const Received got = co_await Reception(

@@ -18,17 +18,14 @@ constexpr CommandRow commands[] = {
     {"USER", Verb::user, true, false, 1, 1, true},
 };
 
-constexpr char upper(char octet) {
-    return octet >= 'a' && octet <= 'z' ? static_cast<char>(octet - 'a' + 'A') : octet;
-}
-
-/// A keyword as one number, in upper case; 0 of what none of ours is as long as.
+/// A keyword as one number, whatever its case: ours are letters, in which one bit says that. 0 of
+/// what none of ours is as long as.
 constexpr std::uint32_t number_of(std::string_view keyword) {
+    constexpr std::uint32_t but_case = 0xDFDFDFDF;
     std::uint32_t number = 0;
     if (keyword.size() > sizeof number) return 0;
-    for (const char octet : keyword)
-        number = number << 8 | static_cast<unsigned char>(upper(octet));
-    return number;
+    for (const char octet : keyword) number = number << 8 | static_cast<unsigned char>(octet);
+    return number & but_case;
 }
 
 constexpr auto numbers = [] {

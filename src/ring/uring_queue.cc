@@ -54,6 +54,7 @@ int UringQueue::set_up(ReceiveBuffers& buffers) {
     if (has_buffers_) buffers.lend_all();
     unsigned workers[] = {kernel_workers_max, 0};  // 0: as it is
     io_uring_register_iowq_max_workers(ring_.get(), workers);
+    io_uring_register_ring_fd(ring_.get());  // kernel >= 5.18: not looked up at each turn
     return enable_restricted_ring(ring_->ring_fd);
 }
 

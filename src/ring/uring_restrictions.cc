@@ -42,8 +42,8 @@ int register_with(int ring, unsigned opcode, const void* arguments, unsigned cou
 }  // namespace
 
 int enable_restricted_ring(int ring) {
-    // The last two are of Linux 6.0 and 5.19: a kernel refuses a list with one that it does not
-    // know as a whole.
+    // The last three are of Linux 5.18, 5.19 and 6.0: a kernel refuses a list with one that it does
+    // not know as a whole.
     const std::array allowed = {operation(IORING_OP_ACCEPT),
                                 operation(IORING_OP_ASYNC_CANCEL),
                                 operation(IORING_OP_CLOSE),
@@ -54,9 +54,10 @@ int enable_restricted_ring(int ring) {
                                 operation(IORING_OP_SPLICE),
                                 operation(IORING_OP_WRITE),
                                 flags(IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS | IOSQE_BUFFER_SELECT),
+                                registering(IORING_UNREGISTER_RING_FDS),
                                 registering(IORING_REGISTER_PBUF_RING),
                                 operation(IORING_OP_SEND_ZC)};
-    constexpr unsigned newer = 2;
+    constexpr unsigned newer = 3;
     const auto all = static_cast<unsigned>(allowed.size());
     int result = register_with(ring, IORING_REGISTER_RESTRICTIONS, allowed.data(), all);
     if (result == -EINVAL) {

@@ -73,8 +73,8 @@ public:
         return stream_.sending(store().first(used_), false, deadline());
     }
     Result<void> sent(std::int64_t result);
-    /// Sends what there is, also on an interrupted stream, until `deadline`: a session's last
-    /// reply.
+    /// Sends what there is, also on an interrupted stream, until `deadline`, and FIN with it: a
+    /// session's last reply.
     Task<Result<void>> send_last(Instant deadline);
 
 private:
