@@ -5,14 +5,19 @@
 //
 //     delivery_bench --benchmark_filter='/ready/' --benchmark_repetitions=5
 //
-// A filter that names 64M, or cold, adds those: a message too large for a quick look, a file that
-// is read from the disk each time. A new strategy is a row of `strategies`.
+// A filter that names 64M, or cold, adds those (all: both): a message too large for a quick look, a
+// file that is read from the disk each time. TMPDIR says on which. The strategies are those of the
+// configuration; how to see them drawn: bench/versus/README.md.
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -21,30 +26,18 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "maildir/delivery.h"
 #include "maildir/file_source.h"
 #include "net/listener.h"
 #include "pop3/message_meter.h"
 #include "ring/uring_ring.h"
+#include "server/config_schema.h"
 #include "session/output.h"
 
 namespace restante {
 namespace {
-
-struct StrategyRow {
-    const char* name;
-    DeliveryStrategy strategy;
-};
-constexpr StrategyRow strategies[] = {
-    {"auto", DeliveryStrategy::automatic},
-    {"copy", DeliveryStrategy::copy},
-    {"sendfile", DeliveryStrategy::sendfile},
-    {"splice", DeliveryStrategy::splice},
-    {"mmap", DeliveryStrategy::mmap},
-    {"mmap_zerocopy", DeliveryStrategy::mmap_zerocopy},
-    {"uring_splice", DeliveryStrategy::uring_splice},
-};
 
 struct SizeRow {
     const char* name;
@@ -53,9 +46,9 @@ struct SizeRow {
 constexpr SizeRow sizes[] = {
     {"512", 512},        {"2k", 2 << 10},   {"4k", 4 << 10},   {"8k", 8 << 10},
     {"16k", 16 << 10},   {"32k", 32 << 10}, {"64k", 64 << 10}, {"128k", 128 << 10},
-    {"512k", 512 << 10}, {"1M", 1 << 20},   {"8M", 8 << 20},
+    {"512k", 512 << 10}, {"1M", 1 << 20},   {"8M", 8 << 20},   {"64M", 64 << 20},
 };
-constexpr SizeRow large_size{"64M", 64 << 20};
+constexpr std::size_t quick_octets_max = 8 << 20;
 
 enum class Form : std::uint8_t { lf, ready };
 enum class Cache : std::uint8_t { warm, cold };
@@ -69,6 +62,8 @@ struct Setup {
 };
 
 constexpr Duration stall_max = std::chrono::minutes(10);
+/// Of milliseconds: until a file has gone from the page cache.
+constexpr int evictions_max = 100;
 
 /// Lines of 60 octets or so, as mail has them.
 std::string message_of(std::size_t octets, Form form) {
@@ -82,12 +77,45 @@ std::string message_of(std::size_t octets, Form form) {
     return message += line_end;
 }
 
-/// A message in a folder of its own; removed at the end.
+/// No page of it is in the page cache.
+bool is_cold(int file) {
+    struct stat status {};
+    if (::fstat(file, &status) < 0) return false;
+    const auto octets = static_cast<std::size_t>(status.st_size);
+    void* const mapped = ::mmap(nullptr, octets, PROT_READ, MAP_SHARED, file, 0);
+    if (mapped == MAP_FAILED) return false;
+    const auto page_octets = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    std::vector<unsigned char> pages((octets + page_octets - 1) / page_octets);
+    const bool is_told = ::mincore(mapped, octets, pages.data()) == 0;
+    ::munmap(mapped, octets);
+    const auto is_cached = [](unsigned char page) { return (page & 1) != 0; };
+    return is_told && std::ranges::none_of(pages, is_cached);
+}
+
+/// What a reader has taken may wait, pages and all, for the next packet on the processor that made
+/// it (kernel >= 5.19, net.core.skb_defer_max): each gets one.
+void receive_on_each_processor() {
+    std::thread([] {
+        const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        const SocketAddress discard = *SocketAddress::parse("127.0.0.1:9");
+        const long processors = ::sysconf(_SC_NPROCESSORS_CONF);
+        for (long i = 0; i < processors; ++i) {
+            cpu_set_t processor;
+            CPU_ZERO(&processor);
+            CPU_SET(i, &processor);
+            ::sched_setaffinity(0, sizeof processor, &processor);
+            ::sendto(socket.get(), "", 1, 0, discard.raw(), discard.octets());
+        }
+    }).join();
+}
+
+/// A message in a folder of its own, in TMPDIR; removed at the end.
 class MessageFile {
 public:
     MessageFile(std::size_t octets, Form form) {
-        char name[] = "/tmp/restante-delivery.XXXXXX";
-        path_ = ::mkdtemp(name);
+        const char* folder = std::getenv("TMPDIR");
+        path_ = std::string(folder == nullptr ? "/tmp" : folder) + "/restante-delivery.XXXXXX";
+        if (::mkdtemp(path_.data()) == nullptr) return;
         directory_ = Fd(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         const std::string message = message_of(octets, form);
         const Fd file(::openat(directory_.get(), file_name, O_CREAT | O_WRONLY, 0600));
@@ -99,6 +127,7 @@ public:
         measure_ = meter.finish();
     }
     ~MessageFile() {
+        if (!directory_.is_open()) return;
         ::unlinkat(directory_.get(), file_name, 0);
         ::rmdir(path_.c_str());
     }
@@ -106,9 +135,17 @@ public:
     int directory() const { return directory_.get(); }
     bool is_written() const { return is_written_; }
     const pop3::MessageMeasure& measure() const { return measure_; }
-    void forget() const {
+    /// Whether it has gone from the page cache, to its last page: what is on its way to the reader
+    /// goes when that has it, and what a file system keeps in memory never.
+    bool forget() const {
         const Fd file(::openat(directory_.get(), file_name, O_RDONLY | O_CLOEXEC));
-        ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);
+        for (int i = 0; i < evictions_max; ++i) {
+            ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);
+            if (is_cold(file.get())) return true;
+            receive_on_each_processor();
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+        return false;
     }
 
 private:
@@ -217,7 +254,8 @@ void deliver(benchmark::State& state, const Setup& setup) {
         make_delivery(setup.strategy, connection.ring(), connection.buffers());
     double wall_seconds = 0;
     for ([[maybe_unused]] auto _ : state) {
-        if (setup.cache == Cache::cold) message.forget();
+        if (setup.cache == Cache::cold && !message.forget())
+            return state.SkipWithError("the file does not leave the page cache: another TMPDIR?");
         const double wall_before = seconds_of(CLOCK_MONOTONIC);
         const double before = connection.sender_seconds();
         if (!send_once(connection, *delivery, message)) return state.SkipWithError("not delivered");
@@ -228,24 +266,28 @@ void deliver(benchmark::State& state, const Setup& setup) {
     state.SetBytesProcessed(static_cast<std::int64_t>(setup.octets * state.iterations()));
 }
 
-void add(const StrategyRow& strategy, const SizeRow& size, Cache cache) {
+void add(std::string_view name, DeliveryStrategy strategy, const SizeRow& size, Cache cache) {
     for (const Form form : {Form::lf, Form::ready}) {
-        const std::string name = std::string("deliver/") + strategy.name +
-                                 (form == Form::lf ? "/lf/" : "/ready/") + size.name +
-                                 (cache == Cache::cold ? "/cold" : "");
-        const Setup setup{strategy.strategy, size.octets, form, cache};
-        benchmark::RegisterBenchmark(name.c_str(), deliver, setup)
+        const std::string full_name = "deliver/" + std::string(name) +
+                                      (form == Form::lf ? "/lf/" : "/ready/") + size.name +
+                                      (cache == Cache::cold ? "/cold" : "");
+        const Setup setup{strategy, size.octets, form, cache};
+        benchmark::RegisterBenchmark(full_name.c_str(), deliver, setup)
             ->UseManualTime()
             ->Unit(benchmark::kMicrosecond);
     }
 }
 
 void add_all(bool has_large, bool has_cold) {
-    for (const StrategyRow& strategy : strategies) {
-        for (const SizeRow& size : sizes) add(strategy, size, Cache::warm);
-        if (has_large) add(strategy, large_size, Cache::warm);
-        if (!has_cold) continue;
-        for (const SizeRow& size : sizes) add(strategy, size, Cache::cold);
+    const std::vector<std::string_view> names =
+        split_choices(find_key("delivery", "strategy")->choices);  // in the order of the enum
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        const auto strategy = static_cast<DeliveryStrategy>(i);
+        for (const SizeRow& size : sizes) {
+            const bool has_warm = has_large || size.octets <= quick_octets_max;
+            if (has_warm) add(names[i], strategy, size, Cache::warm);
+            if (has_cold) add(names[i], strategy, size, Cache::cold);
+        }
     }
 }
 
@@ -257,8 +299,9 @@ int main(int count, char** arguments) {
     bool has_cold = false;
     for (int i = 1; i < count; ++i) {
         const std::string_view argument = arguments[i];
-        has_large = has_large || argument.find("64M") != argument.npos;
-        has_cold = has_cold || argument.find("cold") != argument.npos;
+        const bool has_all = argument == "--benchmark_filter=all";
+        has_large = has_large || has_all || argument.find("64M") != argument.npos;
+        has_cold = has_cold || has_all || argument.find("cold") != argument.npos;
     }
     benchmark::Initialize(&count, arguments);
     if (benchmark::ReportUnrecognizedArguments(count, arguments)) return 2;

@@ -15,6 +15,7 @@ kernel does in threads of its own for reads from disk is left out.
                                     mb_per_second          median; the client shares the machine
                                     slices: [cpu_us, ...]}},
                 failures: {name: reason}}]
+    delivery_bench  {date, strategies, cells} likewise, of its own file (delivery_bench.py); null: none was given
 """
 import collections
 import contextlib
@@ -22,7 +23,9 @@ import ctypes
 import dataclasses
 import mmap
 import os
+import re
 import shutil
+import subprocess
 import time
 
 import load
@@ -33,8 +36,7 @@ import sessions
 import workloads
 
 SCHEMA = "restante-strategies/1"
-NAMES = ("copy", "sendfile", "splice", "mmap", "mmap_zerocopy", "uring_splice", "auto")
-SIZES = (512, 2 << 10, 8 << 10, 32 << 10, 128 << 10, 1 << 20, 8 << 20, 64 << 20)
+SIZES = (512, 2 << 10, 8 << 10, 16 << 10, 32 << 10, 128 << 10, 1 << 20, 8 << 20, 64 << 20)
 FORMS = ("lf", "wire-ready")
 STATES = ("cached", "cold")
 USERS = 4
@@ -96,6 +98,14 @@ class Measured:
     skipped: dict
     cells: dict
     failures: dict
+
+
+def known_to(binary):
+    """All that there are: it names them where it refuses one."""
+    done = subprocess.run([binary, "check-config", "--config", "/dev/stdin"], capture_output=True, text=True,
+                          input='[delivery]\nstrategy = "?"\n', check=False)
+    told = re.search(r'strategy takes (.*), not "\?"', done.stderr)
+    return re.findall(r'"(\w+)"', told[1]) if told else []
 
 
 def run(place, names, pace, say):
@@ -262,10 +272,10 @@ def retrieve(connection, number):
         tail = (tail + bytes(buffer[max(0, octets - len(END)):octets]))[-len(END):]
 
 
-def as_json(measured, context):
+def as_json(measured, context, bench=None):
     cells = [of_cell(key, slices, measured.failures[key]) for key, slices in measured.cells.items()]
     return {"schema": SCHEMA, **context, "strategies": measured.strategies, "skipped": measured.skipped,
-            "cells": cells}
+            "cells": cells, "delivery_bench": bench}
 
 
 def of_cell(key, slices, failures):

@@ -16,11 +16,17 @@ def head(data):
 
 
 def groups(data):
-    """(title, cells by size) of every form and state."""
-    kinds = dict.fromkeys((cell["form"], cell["state"]) for cell in data["cells"])
-    for form, state in kinds:
-        yield (f"{FORMS_TOLD[form]}, {STATES_TOLD[state]}",
-               [cell for cell in data["cells"] if (cell["form"], cell["state"]) == (form, state)])
+    """(title, cells by size, names) of every form and state: of the server, then of delivery_bench."""
+    for suffix, part in parts(data).items():
+        for form, state in dict.fromkeys((cell["form"], cell["state"]) for cell in part["cells"]):
+            yield (f"{FORMS_TOLD[form]}, {STATES_TOLD[state]}{suffix}",
+                   [cell for cell in part["cells"] if (cell["form"], cell["state"]) == (form, state)],
+                   part["strategies"])
+
+
+def parts(data):
+    """By what their titles end with."""
+    return {"": data} | ({" (delivery_bench)": bench} if (bench := data["delivery_bench"]) else {})
 
 
 def rows(cells, names, figure):
@@ -43,32 +49,36 @@ def kept(cell):
 
 
 def render_text(data):
-    parts = [head(data), ""]
-    for title, cells in groups(data):
+    told = [head(data), ""]
+    for title, cells, names in groups(data):
         for what, figure in (("CPU us a message", "cpu_us"), ("MB a second", "mb_per_second")):
-            parts += [f"{what}: {title}", table.grid(rows(cells, data["strategies"], figure)), ""]
-    return "\n".join(parts + remarks(data)) + "\n"
+            told += [f"{what}: {title}", table.grid(rows(cells, names, figure)), ""]
+    return "\n".join(told + remarks(data)) + "\n"
 
 
 def remarks(data):
     told = [f"skipped: {name}: {reason}" for name, reason in data["skipped"].items()]
-    told += [f"{cell['form']}, {cell['octets']:,} octets, {cell['state']}: {name}: {reason.splitlines()[0]}"
-             for cell in data["cells"] for name, reason in cell["failures"].items()]
+    told += [f"{cell['form']}, {cell['octets']:,} octets, {cell['state']}{suffix}: {name}: {reason.splitlines()[0]}"
+             for suffix, part in parts(data).items() for cell in part["cells"]
+             for name, reason in cell["failures"].items()]
+    if bench := data["delivery_bench"]:
+        told.append(f"delivery_bench ({bench['date'][:10]}) sends one message over and over, without a server or a "
+                    "session: the processor's caches keep it.")
     return [*told, "* marks the cheapest, and the fastest. The client shares the machine: MB a second says how both "
                    "together used it."]
 
 
 def render(data):
-    names = data["strategies"]
+    names = list(dict.fromkeys(name for part in parts(data).values() for name in part["strategies"]))
     colours = plots.colour_of(names)
     body = [f"<h1>Ways to send a message</h1><p>{html.escape(head(data)).replace(chr(10), '<br>')}</p>",
             page.key({name: name for name in names}, colours)]
-    for title, cells in groups(data):
+    for title, cells, columns in groups(data):
         body += [f"<h2>{html.escape(title[0].upper() + title[1:])}</h2>", '<div class="panels">',
-                 figure("Server's CPU us a message, by its octets", cells, colours, "cpu_us"),
-                 figure("Server's CPU ns an octet, by the message's octets", cells, colours, "cpu_us", 1000),
+                 figure("CPU us a message, by its octets", cells, colours, "cpu_us"),
+                 figure("CPU ns an octet, by the message's octets", cells, colours, "cpu_us", 1000),
                  figure("MB a second, by its octets", cells, colours, "mb_per_second"), "</div>",
-                 page.html_table(rows(cells, names, "cpu_us"))]
+                 page.html_table(rows(cells, columns, "cpu_us"))]
     body += ["<h2>To be known</h2><ul>", *(f"<li>{html.escape(item)}</li>" for item in remarks(data)), "</ul>",
              page.machine(data["machine"]), f"<p>Data: strategies.json, schema {data['schema']}.</p>"]
     return page.whole(f"restante's delivery strategies, {data['date'][:10]}", body)

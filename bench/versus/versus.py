@@ -15,6 +15,7 @@ import time
 
 sys.dont_write_bytecode = True  # the checkout stays as it was
 import cgroups
+import delivery_bench
 import load
 import machine
 import maildrops
@@ -49,8 +50,10 @@ def parse(arguments):
     parser.add_argument("--only", default="", metavar="WORKLOAD[,..]", help="these rows")
     parser.add_argument("--peers", default="", metavar="SERVER[,..]",
                         help="these servers, by their names in --list")
-    parser.add_argument("--strategies", nargs="?", const=",".join(strategies.NAMES), metavar="STRATEGY[,..]",
+    parser.add_argument("--strategies", nargs="?", const="", metavar="STRATEGY[,..]",
                         help="instead: restante with each [delivery] strategy, or with these, by message size")
+    parser.add_argument("--delivery-bench", metavar="FILE",
+                        help="with --strategies: what delivery_bench --benchmark_out=FILE wrote, on the same page")
     parser.add_argument("--list", action="store_true", help="the workloads and the servers, and end")
     parser.add_argument("--install", action="store_true", help="first install what is missing (Debian)")
     parser.add_argument("--build", default=os.path.join(ROOT, "build", "release"),
@@ -58,7 +61,10 @@ def parse(arguments):
     parser.add_argument("--pop3load", default="", metavar="PATH", help="another load generator")
     parser.add_argument("--output", default=".", metavar="FOLDER", help="of the JSON and the page")
     parser.add_argument("--folder", default=None, metavar="FOLDER", help="where the mail lies meanwhile")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.delivery_bench and options.strategies is None:
+        parser.error("--delivery-bench goes with --strategies")
+    return options
 
 
 def main(arguments):
@@ -79,7 +85,7 @@ def main(arguments):
         if options.strategies is not None:
             return compare_strategies(options)
         return compare(options, chosen, wanted)
-    except (Unprepared, cgroups.Unusable, load.Failed) as error:
+    except (Unprepared, cgroups.Unusable, delivery_bench.Unreadable, load.Failed) as error:
         print(f"bench/versus: {error}", file=sys.stderr)
     except subprocess.CalledProcessError as error:
         print(f"bench/versus: {' '.join(error.cmd)} ended with {error.returncode}.", file=sys.stderr)
@@ -128,15 +134,19 @@ def compare(options, chosen, wanted):
 
 def compare_strategies(options):
     """restante with each of its strategies."""
+    bench = delivery_bench.read(options.delivery_bench) if options.delivery_bench else None
     hierarchies = cgroups.find()
     context = {"date": results.now(), "pace": options.pace, "machine": machine.describe(),
                "accounting": hierarchies.description(),
                "version": peers.Restante(options.build).version()}
+    names = names_of(options.strategies) or strategies.known_to(os.path.join(options.build, "restante"))
+    if not names:
+        raise Unprepared("This restante does not say which strategies it has. Name them: --strategies copy,auto")
     with own_folder(options) as folder:
         place = strategies.Place(folder, os.path.abspath(options.build), find_generator(options), mail_owner(),
                                  lambda name: cgroups.Group(hierarchies, f"restante-versus-{os.getpid()}-{name}"))
-        measured = strategies.run(place, names_of(options.strategies), strategies.PACES[options.pace], say)
-    data = strategies.as_json(measured, context)
+        measured = strategies.run(place, names, strategies.PACES[options.pace], say)
+    data = strategies.as_json(measured, context, bench)
     tell(options.output, "strategies", data, strategies_page.render(data), strategies_page.render_text(data))
     return EXIT_OK if data["cells"] else EXIT_FAILED
 

@@ -2,7 +2,6 @@
 /// A whole server in the simulator: the real reactor, sessions and store; the network, the disk,
 /// the clock and the user database are simulated.
 
-#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,6 +14,7 @@
 #include "auth/verifier.h"
 #include "maildir/maildir_store.h"
 #include "server/config.h"
+#include "server/config_schema.h"
 #include "server/reactor.h"
 #include "sim/sim_ring.h"
 
@@ -44,8 +44,8 @@ private:
 using WorldSettings = std::vector<std::pair<std::string, std::string>>;
 
 /// What `delivery.strategy` may be.
-inline constexpr std::array<std::string_view, 7> delivery_strategies = {
-    "auto", "copy", "sendfile", "splice", "mmap", "mmap_zerocopy", "uring_splice"};
+inline const std::vector<std::string_view> delivery_strategies =
+    split_choices(find_key("delivery", "strategy")->choices);
 /// One of them as a setting.
 inline WorldSettings delivered_by(std::string_view strategy) {
     return {{"delivery.strategy", '"' + std::string(strategy) + '"'}};

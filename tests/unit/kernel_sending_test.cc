@@ -20,11 +20,13 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "maildir/delivery.h"
 #include "maildir/file_source.h"
 #include "net/listener.h"
 #include "ring/mapping.h"
+#include "server/config_schema.h"
 #include "session/output.h"
 #include "unit/kernel_rings.h"
 
@@ -33,12 +35,16 @@ namespace {
 
 constexpr std::array all_sendings = {FileSending::sendfile, FileSending::splice,
                                      FileSending::uring_splice};
-constexpr std::array all_strategies = {
-    DeliveryStrategy::automatic,   DeliveryStrategy::copy, DeliveryStrategy::sendfile,
-    DeliveryStrategy::splice,      DeliveryStrategy::mmap, DeliveryStrategy::mmap_zerocopy,
-    DeliveryStrategy::uring_splice};
 constexpr std::size_t small_window = 64 * 1024;
 constexpr Duration patience = std::chrono::seconds(20);
+
+/// What `delivery.strategy` may be, which stands in the order of the enum.
+std::vector<DeliveryStrategy> all_strategies() {
+    const std::size_t count = split_choices(find_key("delivery", "strategy")->choices).size();
+    std::vector<DeliveryStrategy> strategies(count);
+    for (std::size_t i = 0; i < count; ++i) strategies[i] = static_cast<DeliveryStrategy>(i);
+    return strategies;
+}
 
 /// A file without a name, in memory until forget(): a kernel that reclaims ahead of need would let
 /// go of it at any time.
@@ -458,7 +464,7 @@ TEST_CASE_TEMPLATE("every strategy delivers the same octets to a slow client on 
     for (const std::string& content : {ready, ready + ".\r\n" + ready, lines(40'000, "\n")}) {
         const File file(content);
         std::string first;
-        for (const DeliveryStrategy strategy : all_strategies) {
+        for (const DeliveryStrategy strategy : all_strategies()) {
             Fixture<Kernel> fixture;
             FileSource source = source_of(fixture, file, content);
             Transfer transfer(fixture, strategy, source);
@@ -477,7 +483,7 @@ TEST_CASE_TEMPLATE(
     OnUring, OnEpoll) {
     for (const std::string_view line_end : {"\r\n", "\n"}) {
         const std::string content = lines(40'000, line_end);
-        for (const DeliveryStrategy strategy : all_strategies) {
+        for (const DeliveryStrategy strategy : all_strategies()) {
             for (const std::size_t left :
                  {std::size_t{0}, content.size() / 2, content.size() - 2 * (30 + line_end.size()),
                   content.size()}) {
