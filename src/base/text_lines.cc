@@ -52,7 +52,8 @@ HWY_INLINE Marks line_dots(Octets octets, Octets before) {
 
 HWY_INLINE Marks blank_lines(Octets octets, Octets before, Octets before2) {
     const Marks after_cr_line = hn::And(equal(before, '\r'), equal(before2, '\n'));
-    return hn::And(equal(octets, '\n'), hn::Or(equal(before, '\n'), after_cr_line));
+    // In this order: g++ 12 makes Or(comparison, mask) scalar code for SVE, wrong after 16 octets.
+    return hn::And(equal(octets, '\n'), hn::Or(after_cr_line, equal(before, '\n')));
 }
 
 /// Each block is written whole. Where an octet is inserted, the block that follows it is written
