@@ -135,6 +135,20 @@ class EveryStrategyTest(harness.SystemTest):
                 return done.stdout
             time.sleep(0.05)
 
+    def received_while(self, server, change):
+        """All that a client receives that begins to read a large message, waits, and reads on after change()."""
+        with slow_socket(server.port) as client:
+            client.sendall(f"USER mrose\r\nPASS {harness.PASSWORD}\r\nRETR 1\r\nQUIT\r\n".encode())
+            received = io.BytesIO()
+            while b" octets\r\n" not in received.getvalue():
+                received.write(client.recv(100))
+            time.sleep(0.2)  # the server has sent what it can
+            change()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            while octets := client.recv(1 << 20):
+                received.write(octets)
+            return received.getvalue()
+
     def check_changed_under_transfer(self, message, change):
         """`change(path)` while a client that has begun to read a large message waits."""
         path = self.world.deliver(message, name="1700000000.M1P1.post")
@@ -143,18 +157,8 @@ class EveryStrategyTest(harness.SystemTest):
 
         def check(server):
             self.world.write(path, message)
-            with slow_socket(server.port) as client:
-                client.sendall(
-                    f"USER mrose\r\nPASS {harness.PASSWORD}\r\nRETR 1\r\nQUIT\r\n".encode())
-                received = b""
-                while b" octets\r\n" not in received:
-                    received += client.recv(100)
-                time.sleep(0.2)  # the server has sent what it can
-                change(path)
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-                while octets := client.recv(1 << 20):
-                    received += octets
-                self.assertNotIn(b".\r\n+OK bye", received[-20:], "ended as if it were whole")
+            received = self.received_while(server, lambda: change(path))
+            self.assertNotIn(b".\r\n+OK bye", received[-20:], "ended as if it were whole")
             other = server.logged_in("other")
             self.assertEqual(other.retrieve(1), b"other\r\n")
             other.ask("QUIT")
@@ -172,20 +176,38 @@ class EveryStrategyTest(harness.SystemTest):
             self.check_changed_under_transfer(
                 message, lambda path: os.truncate(path, os.path.getsize(path) - cut))
 
+    def check_arrives_whole_though(self, change):
+        """`change(path)` while a client that has begun to read a large message waits: what arrives is the file
+        that was opened."""
+        for message in (lf_message(LARGE), ready_message(LARGE)):
+            def check(server):
+                shutil.rmtree(self.world.maildrop())  # what the strategy before has left
+                path = self.world.deliver(message, name="1700000000.M1P1.post")
+                received = self.received_while(server, lambda: change(path))
+                body, _, end = received.partition(b" octets\r\n")[2].rpartition(b".\r\n")
+                self.assert_starts(end.decode(), "+OK bye")
+                self.assert_received(body, message, "message 1")
+
+            self.with_each_server(check)
+
     def test_a_message_removed_under_a_slow_client_arrives_whole(self):
-        message = ready_message(LARGE)
+        self.check_arrives_whole_though(os.remove)
 
-        def check(server):
-            path = self.world.deliver(message, name="1700000000.M1P1.post")
-            client = server.logged_in()
-            client.send(b"RETR 1\r\n")
-            self.assert_starts(client.line(), "+OK")
-            time.sleep(0.1)
-            os.remove(path)
-            self.assert_received(client.body(), message, "message 1")
-            client.ask("QUIT")
+    def test_a_message_renamed_under_a_slow_client_arrives_whole(self):
+        """As IMAP servers do with one that they have shown."""
+        self.check_arrives_whole_though(
+            lambda path: os.rename(path, path.replace("/new/", "/cur/") + ":2,S"))
 
-        self.with_each_server(check)
+    def test_a_message_replaced_under_a_slow_client_arrives_as_it_was(self):
+        """By another file of the same size that is renamed over it."""
+        def replace(path):
+            with open(path, "rb") as file:
+                octets = file.read()
+            other = path.replace("/new/", "/tmp/")
+            self.world.write(other, octets.swapcase())
+            os.rename(other, path)
+
+        self.check_arrives_whole_though(replace)
 
     def test_many_slow_clients_at_once_get_all(self):
         count = 20

@@ -28,8 +28,9 @@ SECONDS_TO_ANSWER = 60
 CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 
 # Set by run.py. `binary` is a copy that `nobody` may execute; `build` is the folder it comes from,
-# with the other programs; `quick` leaves out what is slow; `backend` is of servers that do not name theirs.
-settings = types.SimpleNamespace(binary=None, build=None, quick=False, backend="auto")
+# with the other programs; `quick` leaves out what is slow; `backend` and `strategy` are of servers that do not
+# name theirs.
+settings = types.SimpleNamespace(binary=None, build=None, quick=False, backend="auto", strategy="auto")
 reservations = []  # of free_port()
 PACKAGES = {"mirror_fs": "libfuse3-dev"}  # of programs that are not built without
 
@@ -360,6 +361,7 @@ class World:
             "auth": {"allow_cleartext": "true"},
             "auth.backend.local": {"type": '"passwd-file"', "path": '"users"'},
             "limits": {"drain_timeout": '"5s"'},
+            "delivery": {"strategy": f'"{settings.strategy}"'},
             "runtime": {"reactors": "2", "backend": f'"{settings.backend}"'},
         }
         for name, keys in sections.items():

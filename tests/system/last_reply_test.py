@@ -1,17 +1,9 @@
 """How a connection ends: the reply to QUIT and the end come together, and the reply always comes."""
-import socket
-import struct
-
 import harness
+import tcp_segments
 
 MORE_THAN_ONE_RECEIVE = b"NOOP\r\n" * 10000
 SESSIONS_MAX = 20
-SEGMENTS_IN = struct.Struct("140xI")  # tcpi_segs_in of struct tcp_info (linux/tcp.h)
-
-
-def segments_received(client):
-    octets = client.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, SEGMENTS_IN.size)
-    return SEGMENTS_IN.unpack(octets)[0]
 
 
 class LastReplyTest(harness.SystemTest):
@@ -21,10 +13,10 @@ class LastReplyTest(harness.SystemTest):
 
     def segments_of_the_end(self):
         with self.server.logged_in() as client:
-            before = segments_received(client)
+            before = tcp_segments.received(client)
             self.assert_starts(client.ask("QUIT"), "+OK")
             self.assertEqual(client.line(), "")
-            return segments_received(client) - before
+            return tcp_segments.received(client) - before
 
     def test_one_segment_has_the_reply_and_the_end(self):
         # A busy machine may acknowledge QUIT before it answers.

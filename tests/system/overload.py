@@ -45,7 +45,10 @@ def allow_descriptors():
 
 @harness.alone
 class Overload(harness.SystemTest):
-    """A server with a port for TLS and its twin over the same users; each has maildrops of its own."""
+    """A server with a port for TLS and its twin over the same users; each has maildrops of its own.
+    `judges_p99`: the load lasts for as many polls as that needs."""
+
+    judges_p99 = IS_WHOLE
 
     def setUp(self):
         super().setUp()
@@ -153,7 +156,7 @@ class Overload(harness.SystemTest):
         median is judged."""
         self.assertLess(recovery, max(1.0, 10 * beside.twin.p99()))
         self.assertLess(beside.loaded.median(), max(0.1, 10 * beside.twin.median()))
-        if IS_WHOLE:
+        if self.judges_p99:
             self.assertLess(beside.loaded.p99(), max(0.1, 3 * beside.twin.p99()))
 
 

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Runs the system tests: run.py --binary PATH [--quick] [--backend NAME] [--jobs N] [--without PATTERN]...
-[PATTERN ...]. A PATTERN is a part of a test's name. Each test is a process; N of them run at a time, then those one by one
-that are to be alone (harness.alone). One line a test, below its output; last line: `N passed, N failed`;
-`skipped: NAME: REASON` for the others."""
+"""Runs the system tests: run.py --binary PATH [--quick] [--backend NAME] [--strategy NAME] [--jobs N]
+[--without PATTERN]... [PATTERN ...]. A PATTERN is a part of a test's name. Each test is a process; N of them run at
+a time, then those one by one that are to be alone (harness.alone). One line a test, below its output; last line:
+`N passed, N failed`; `skipped: NAME: REASON` for the others."""
 import argparse
 import contextlib
 import multiprocessing
@@ -178,6 +178,8 @@ def chosen_options():
     arguments.add_argument("--quick", action="store_true", help="leave out what is slow")
     arguments.add_argument("--backend", default="auto", choices=("auto", "uring", "epoll"),
                            help="[runtime] backend of servers that do not name theirs")
+    arguments.add_argument("--strategy", default="auto",
+                           help="[delivery] strategy of servers that do not name theirs")
     arguments.add_argument("--jobs", type=int, default=os.cpu_count() + 1,
                            help="tests at a time (one more than there are processors)")
     arguments.add_argument("--without", action="append", default=[], metavar="PATTERN",
@@ -192,6 +194,7 @@ def main():
     harness.settings.build = os.path.dirname(os.path.abspath(chosen.binary))
     harness.settings.quick = chosen.quick
     harness.settings.backend = chosen.backend
+    harness.settings.strategy = chosen.strategy
     found = unittest.defaultTestLoader.discover(harness.HERE, pattern="*_test.py")
     tests = list(tests_of(found))
     for pattern in chosen.patterns + chosen.without:

@@ -1,5 +1,5 @@
-"""Every transcript, played at the real server: as written and octet by octet; plain, over TLS and
-after STLS."""
+"""Every transcript, played at the real server: as written and octet by octet; plain, over TLS and after STLS; and
+with mail that goes from its file to the socket, however small it is. run.py --strategy NAME: with that alone."""
 import base64
 import fcntl
 import glob
@@ -18,13 +18,29 @@ FOLDER = os.path.join(harness.HERE, "..", "transcripts")
 
 
 class Way(NamedTuple):
-    """How a client talks. `tls` is the listener's; under TLS each octet is a record of its own."""
+    """How a client talks, and how mail gets to it. `tls` is the listener's; under TLS each octet is a record of
+    its own. `strategy` is delivery's: `auto` copies mail that is as small as nearly all of transcripts'.
+    `is_stored_with_crlf`: as it is sent but for dots, or it would have to be converted (most is written with
+    LF alone), and no strategy but those that map it would differ from copying."""
     tls: str
     octet_by_octet: bool
+    strategy: str = "auto"
+    is_stored_with_crlf: bool = False
+
+    def stored(self, octets):
+        return harness.crlf_form(octets) if self.is_stored_with_crlf else octets
 
 
 WAYS = [Way(tls, split) for tls in ("none", "required", "starttls") for split in (False, True)]
+WAYS.append(Way("none", False, "splice", is_stored_with_crlf=True))
 QUICK_WAYS = [Way("none", False), Way("required", True)]
+
+
+def ways_to_play():
+    """What is sent under TLS is copied, whatever the strategy."""
+    if harness.settings.strategy != "auto":
+        return [Way("none", not crlf, harness.settings.strategy, crlf) for crlf in (False, True)]
+    return QUICK_WAYS if harness.settings.quick else WAYS
 
 
 class Connection:
@@ -169,7 +185,7 @@ class Player:
         os.rename(path, os.path.join(self.test.world.maildrop(), "cur", marked))
 
     def do_deliver(self, step):
-        self.test.world.deliver(step.value.octets, name=step.value.name)
+        self.test.world.deliver(self.way.stored(step.value.octets), name=step.value.name)
 
     def path_of(self, number):
         base = self.test.names[number - 1].split(":")[0]
@@ -189,11 +205,11 @@ class TranscriptTest(harness.SystemTest):
             self.skipTest("waits: the simulator's clock plays it")
         if script.faults:
             self.skipTest("wants a fault of the file system: the simulator plays it")
-        for way in QUICK_WAYS if harness.settings.quick else WAYS:
+        for way in ways_to_play():
             if way.tls != "none" and script.settings.get("auth", {}).get("allow_cleartext") == "false":
                 continue  # about what is not offered without TLS
             self.world = harness.World(self)
-            self.lay_out(script)
+            self.lay_out(script, way)
             server = self.world.serve(**self.sections(script, way))
             port = self.tls_port if way.tls == "required" else server.port
             Player(self, script, server, port, way).play()
@@ -204,7 +220,8 @@ class TranscriptTest(harness.SystemTest):
             server.stop()
 
     def sections(self, script, way):
-        sections = {"limits": {"failed_delay": '"0s"'}, **script.settings}
+        sections = {"limits": {"failed_delay": '"0s"'}, "delivery": {"strategy": f'"{way.strategy}"'},
+                    **script.settings}
         if way.tls == "none":
             return sections
         certificate, key = (os.path.join(self.world.root, name) for name in ("c.pem", "k.pem"))
@@ -216,7 +233,7 @@ class TranscriptTest(harness.SystemTest):
         return {**sections, "tls": tls, "listener.pop3": {"tls": '"starttls"'},
                 "listener.pop3s": {"address": address, "tls": '"required"'}}
 
-    def lay_out(self, script):
+    def lay_out(self, script, way):
         password = base64.b64encode(script.password)
         self.world.write(self.world.users, b"mrose:{PLAIN.b64}" + password + b"\n")
         arrivals = [step.value for step in script.steps if step.kind == "deliver"]
@@ -225,7 +242,7 @@ class TranscriptTest(harness.SystemTest):
             self.world.maildrop()
         for message in script.messages:
             folder = "cur" if ":2," in message.name else "new"
-            self.world.deliver(message.octets, name=message.name, folder=folder)
+            self.world.deliver(way.stored(message.octets), name=message.name, folder=folder)
 
     def wait_until_unlocked(self):
         if not os.path.isdir(path := os.path.join(self.world.mail, transcript.USER)):
