@@ -1,9 +1,10 @@
-// Opening and closing a maildrop that has not changed, through the real store on the real ring:
-// lock, look, index. "cached": the reactor has its index in memory; "stored": it is read from
-// restante.index, as after a start.
+// Opening and closing a maildrop through the real store on the real ring: lock, look, index.
+// "cached": nothing has changed, and the reactor has its index in memory; "stored": it is read from
+// restante.index, as after a start; "changed": one message has come, CPU time of all threads.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -33,17 +34,28 @@ public:
         }
         for (std::int64_t i = 0; i < messages; ++i) {
             const std::string file = std::to_string(1700000000 + i) + ".M1P1.bench:2,S";
-            std::ofstream(root_ / "mrose" / "cur" / file) << "Subject: bench\n\nA line.\n";
+            write("cur/" + file);
         }
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));  // beyond timestamp_granularity
+        settle();
     }
     ~Mail() { std::filesystem::remove_all(root_); }
+    void deliver() {
+        write("new/" + std::to_string(1800000000 + delivered_++) + ".M1P1.bench");
+        settle();
+    }
     StoreOptions options() const {
         return {*MaildropPath::parse((root_ / "{user}").string()), UniqueIdPolicy(), true};
     }
 
 private:
+    void write(const std::string& file) {
+        std::ofstream(root_ / "mrose" / file) << "Subject: bench\n\nA line.\n";
+    }
+    /// Beyond timestamp_granularity.
+    static void settle() { std::this_thread::sleep_for(std::chrono::milliseconds(50)); }
+
     std::filesystem::path root_;
+    int delivered_ = 0;
 };
 
 Task<void> open_once(Store& store, std::uint32_t& count) {
@@ -51,12 +63,12 @@ Task<void> open_once(Store& store, std::uint32_t& count) {
     if (opened) count = (*opened)->count();
 }
 
-void open_and_close(Ring& ring, Store& store, benchmark::State& state) {
+void open_and_close(Ring& ring, Store& store, benchmark::State& state, std::int64_t more = 0) {
     std::uint32_t count = 0;
     Task<void> task = open_once(store, count);
     task.start([](void*) {}, nullptr);
     while (!task.is_done()) ring.turn();
-    if (count != state.range(0)) state.SkipWithError("not the messages that are there");
+    if (count != state.range(0) + more) state.SkipWithError("not the messages that are there");
 }
 
 void open_unchanged(benchmark::State& state, bool is_cached) {
@@ -75,11 +87,43 @@ void open_unchanged(benchmark::State& state, bool is_cached) {
     }
 }
 
+double cpu_seconds() {
+    timespec time{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+void open_changed(benchmark::State& state) {
+    Mail mail(state.range(0));
+    const StoreOptions options = mail.options();
+    HelperPool helpers(default_helper_sizes());
+    std::expected<std::unique_ptr<Ring>, std::string> ring = make_uring_ring(helpers, {});
+    if (!ring) return state.SkipWithError(ring.error().c_str());
+    SilentLog log;
+    BufferPool buffers;
+    MaildirStore store(**ring, log, buffers, options);
+    open_and_close(**ring, store, state);
+    std::int64_t delivered = 0;
+    for ([[maybe_unused]] auto _ : state) {
+        mail.deliver();
+        const double before = cpu_seconds();
+        open_and_close(**ring, store, state, ++delivered);
+        state.SetIterationTime(cpu_seconds() - before);
+    }
+}
+
 void open_cached(benchmark::State& state) { open_unchanged(state, true); }
 void open_stored(benchmark::State& state) { open_unchanged(state, false); }
 
 BENCHMARK(open_cached)->Arg(20)->Arg(10'000)->Unit(benchmark::kMicrosecond);
 BENCHMARK(open_stored)->Arg(20)->Arg(10'000)->Unit(benchmark::kMicrosecond);
+BENCHMARK(open_changed)
+    ->Arg(20)
+    ->Arg(10'000)
+    ->Arg(100'000)
+    ->Iterations(20)
+    ->UseManualTime()
+    ->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace restante

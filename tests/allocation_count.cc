@@ -8,6 +8,7 @@ namespace {
 
 std::atomic<std::ptrdiff_t> blocks_held{0};
 std::atomic<std::ptrdiff_t> octets_held{0};
+std::atomic<std::ptrdiff_t> blocks_given{0};
 
 /// In front of each block: how long it is.
 constexpr std::size_t header_octets = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
@@ -19,6 +20,7 @@ void* operator new(std::size_t size) {
     if (block == nullptr) std::abort();
     *static_cast<std::size_t*>(block) = size;
     ++blocks_held;
+    ++blocks_given;
     octets_held += static_cast<std::ptrdiff_t>(size);
     return static_cast<char*>(block) + header_octets;
 }
@@ -48,5 +50,6 @@ namespace restante {
 
 std::ptrdiff_t AllocationCount::all_blocks() { return blocks_held; }
 std::ptrdiff_t AllocationCount::all_octets() { return octets_held; }
+std::ptrdiff_t AllocationCount::all_given() { return blocks_given; }
 
 }  // namespace restante

@@ -100,7 +100,8 @@ class Growth:
         """Each maildrop is opened once before anything counts, so that indexes are there."""
         points = known.points_of(series, self.pace.is_quick)
         if series is known.MAILDROPS:
-            self._cover(known.many(max(points)))
+            for running in self.servers.values():
+                self._cover(running, known.many(max(points)))
         polled = [known.large(x) for x in points] if series is known.MESSAGES else [known.POLLED]
         for running in self.servers.values():
             for mail_set in polled if series is not known.MAILDROPS else ():
@@ -167,9 +168,8 @@ class Growth:
             file.writelines(f"many{number} {maildrops.PASSWORD}\n" for number in numbers)
         return path
 
-    def _cover(self, mail_set):
+    def _cover(self, running, mail_set):
         """Polls every maildrop at least once: in order, for longer and longer until all had their turn."""
-        running = self.servers[max(self.servers)]
         seconds, ended = COVER_SECONDS, 0
         while ended < mail_set.users:
             if seconds > COVER_SECONDS_MAX:

@@ -102,6 +102,22 @@ void Stream::say_goodbye() {
     owes_goodbye_ = false;
 }
 
+/// FIN. Not left to close(), which throws away what is not sent yet where octets of the client are
+/// unread.
+Completion Stream::end_sending() {
+    say_goodbye();
+    return Completion(ring(), Request::shutdown(socket_.get()), &in_flight_, false);
+}
+
+Task<std::int64_t> Stream::send_last(std::span<const char> source, Instant deadline) {
+    const std::span<const char> octets = sealed_last(source);
+    const bool waits_for_end = !owes_goodbye_;
+    const Request sending = Request::send(socket_.get(), octets, waits_for_end).until(deadline);
+    const std::int64_t sent = co_await Completion(ring(), sending, &in_flight_, is_broken_);
+    if (sent >= 0) co_await end_sending();
+    co_return sent;
+}
+
 void Stream::close() {
     say_goodbye();
     socket_.reset();

@@ -82,20 +82,8 @@ public:
     /// Until `until`: always ends with -ETIMEDOUT or -ECANCELED.
     Completion pause(Instant until) { return start(Request::sleep().until(until)); }
     /// send() of the last octets there are, which an earlier interrupt() does not refuse; TLS's
-    /// close_notify goes with them. To be followed by end_sending().
-    Completion send_last(std::span<const char> source, Instant deadline) {
-        const std::span<const char> octets = sealed_last(source);
-        const bool waits_for_end = !owes_goodbye_;
-        return Completion(ring(),
-                          Request::send(socket_.get(), octets, waits_for_end).until(deadline),
-                          &in_flight_, is_broken_);
-    }
-    /// FIN, in one segment with what was sent last. Not left to close(), which forgets that where
-    /// octets of the client are unread.
-    Completion end_sending() {
-        say_goodbye();
-        return Completion(ring(), Request::shutdown(socket_.get()), &in_flight_, false);
-    }
+    /// close_notify goes with them, and FIN, in one segment.
+    Task<std::int64_t> send_last(std::span<const char> source, Instant deadline);
     /// Ends what is in flight, and all that is asked later, with -ECANCELED.
     void interrupt() {
         is_interrupted_ = true;
@@ -122,6 +110,7 @@ private:
         return tls_ == nullptr ? source : encrypted(source);
     }
     std::span<const char> sealed_last(std::span<const char> source);
+    Completion end_sending();
     std::span<const char> encrypted(std::span<const char> source);
     void forget_sent();
     void say_goodbye();

@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "ring/frame_memory.h"
 #include "ring/operation.h"
 #include "ring/ring.h"
 
@@ -50,6 +51,10 @@ public:
     FinalAwaiter final_suspend() const noexcept { return {}; }
     [[noreturn]] void unhandled_exception() const noexcept {
         assertion_failed("exception in a coroutine", __FILE__, __LINE__);
+    }
+    static void* operator new(std::size_t octets) { return FrameMemory::allocate(octets); }
+    static void operator delete(void* frame, std::size_t octets) {
+        FrameMemory::free(frame, octets);
     }
 
 private:

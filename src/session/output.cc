@@ -127,7 +127,6 @@ Task<Result<void>> Output::send_last(Instant deadline) {
     if (used_ == 0) co_return Result<void>();
     trim();
     const std::int64_t result = co_await stream_.send_last(store().first(used_), deadline);
-    if (result >= 0) co_await stream_.end_sending();
     co_return sent(result);
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "net/stream.h"
+#include "passing_ring.h"
 #include "session/output.h"
 #include "sim/sim_await.h"
 #include "sim/talk.h"
@@ -168,12 +169,26 @@ void check_messages(const std::vector<std::string>& messages, std::string_view s
     check_same(wire.ask(commands), answers);
 }
 
+/// Tells what was asked for.
+class WatchedRing final : public PassingRing {
+public:
+    using PassingRing::PassingRing;
+    bool attempt(Operation& operation) override {
+        asked_.push_back(operation.request);
+        return PassingRing::attempt(operation);
+    }
+    const std::vector<Request>& asked() const { return asked_; }
+
+private:
+    std::vector<Request> asked_;
+};
+
 /// The seam itself, in the simulator: one file, one client, no session. What is read is told.
 class Seam final : public MessageSource {
 public:
     Seam(DeliveryStrategy strategy, const std::string& message)
         : ring_({.short_reads = false, .cold_probability = 0}),
-          delivery_(make_delivery(strategy, ring_, buffers_)) {
+          delivery_(make_delivery(strategy, watched_, buffers_)) {
         ring_.files().write_file("/message", message);
         FileStatus status;
         file_ = ask_for_handle(ring_, Request::open_file(AT_FDCWD, "/message", status));
@@ -197,15 +212,26 @@ public:
         Client client = ring_.connect(listener);
         SocketAddress peer;
         SocketAddress local;
-        Stream stream(ask_for_handle(ring_, Request::accept(listener, peer, &local)));
+        Handle socket = ask_for_handle(ring_, Request::accept(listener, peer, &local));
+        Stream stream(Handle(watched_, socket.release()));
         Output output(buffers_, stream, std::chrono::minutes(10));
+        output.octets(measure_.octets);
         const Result<void> delivered = finish(ring_, delivery_->deliver(*this, body, output));
         CHECK(delivered.has_value());
         const Result<void> sent = finish(ring_, output.send(false));
         CHECK(sent.has_value());
         stream.close();
         ring_.close(listener);
-        return client.take_received();
+        const std::string received = client.take_received();
+        return received.substr(received.find('\n') + 1);  // behind the status line
+    }
+    /// Requests that sent something, in their order.
+    std::vector<Request> sends() const {
+        std::vector<Request> sends;
+        std::ranges::copy_if(watched_.asked(), std::back_inserter(sends), [](const Request& each) {
+            return each.kind == Kind::send || each.kind == Kind::send_file;
+        });
+        return sends;
     }
     std::uint64_t octets_read() const { return octets_read_; }
     /// Where the last octet that was read ends.
@@ -214,6 +240,7 @@ public:
 
 private:
     SimRing ring_;
+    WatchedRing watched_{ring_};
     BufferPool buffers_;
     std::unique_ptr<Delivery> delivery_;
     Handle file_;
@@ -311,6 +338,58 @@ TEST_CASE("a strategy uses its means, and only where it may") {
     for (const std::string& message : {ready, lf}) {
         CHECK(count(DeliveryStrategy::copy, message, Kind::send_file) == 0);
         CHECK(count(DeliveryStrategy::copy, message, Kind::map) == 0);
+    }
+}
+
+TEST_CASE("a strategy sends files by the call that it is named for, and mappings as it says") {
+    const std::string ready = large(600'000, "\r\n");
+    const auto second_send = [&ready](DeliveryStrategy strategy) {  // the first: the status line
+        Seam seam(strategy, ready);
+        seam.deliver(pop3::BodyLines::all());
+        return seam.sends().at(1);
+    };
+    for (const auto& [strategy, sending] :
+         {std::pair(DeliveryStrategy::automatic, FileSending::splice),
+          std::pair(DeliveryStrategy::sendfile, FileSending::sendfile),
+          std::pair(DeliveryStrategy::splice, FileSending::splice),
+          std::pair(DeliveryStrategy::uring_splice, FileSending::uring_splice)}) {
+        CHECK(second_send(strategy).kind == Kind::send_file);
+        CHECK(second_send(strategy).sending == sending);
+    }
+    for (const auto& [strategy, zero_copy] : {std::pair(DeliveryStrategy::mmap, false),
+                                              std::pair(DeliveryStrategy::mmap_zerocopy, true)}) {
+        CHECK(second_send(strategy).kind == Kind::send);
+        CHECK(second_send(strategy).zero_copy == zero_copy);
+    }
+}
+
+TEST_CASE("auto copies what is smaller than 16 KiB, and splices the rest") {
+    constexpr std::size_t threshold = 16 * 1024;
+    const auto files_sent = [](std::size_t octets) {
+        std::string message = large(octets, "\r\n");
+        message.erase(9, message.size() - octets);  // of the first line
+        Seam seam(DeliveryStrategy::automatic, message);
+        check_same(seam.deliver(pop3::BodyLines::all()), stuffed(message));
+        return seam.operations_of(Kind::send_file);
+    };
+    CHECK(files_sent(threshold - 1) == 0);
+    CHECK(files_sent(threshold) > 0);
+}
+
+TEST_CASE("whatever sends a message, no segment of it leaves before it is full but the last") {
+    const std::string plain = large(300'000, "\r\n");
+    for (const DeliveryStrategy strategy :
+         {DeliveryStrategy::automatic, DeliveryStrategy::copy, DeliveryStrategy::sendfile,
+          DeliveryStrategy::splice, DeliveryStrategy::mmap, DeliveryStrategy::uring_splice}) {
+        for (const std::string& message : {plain, plain + ".\r\n" + plain, large(300'000, "\n")}) {
+            Seam seam(strategy, message);
+            seam.deliver(pop3::BodyLines::all());
+            std::vector<Request> sends = seam.sends();
+            REQUIRE(sends.size() > 1);
+            CHECK_FALSE(sends.back().more);
+            sends.pop_back();
+            CHECK(std::ranges::all_of(sends, &Request::more));
+        }
     }
 }
 

@@ -1,16 +1,22 @@
-/// What a connection that waits costs in user space: 100,000 of them are to be affordable.
+/// What a connection that waits costs in user space, since 100,000 of them are to be affordable;
+/// and how often a command asks for memory.
 
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 
+#include <filesystem>
+#include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "allocation_count.h"
 #include "maildir/delivery.h"
+#include "maildir/maildir_store.h"
 #include "net/listener.h"
+#include "ring/frame_memory.h"
 #include "ring/ring.h"
 #include "server/reactor.h"
 #include "server/reactor_log.h"
@@ -58,17 +64,48 @@ public:
     }
 };
 
+/// Two messages in CRLF, of 3 and of 40 kB; gone at the end.
+class Mail {
+public:
+    Mail() {
+        char name[] = "/tmp/restante-command.XXXXXX";
+        REQUIRE(::mkdtemp(name) != nullptr);
+        root_ = name;
+        for (const char* part : {"new", "cur", "tmp"})
+            std::filesystem::create_directories(root_ / "mrose" / part);
+        for (const std::size_t octets : {3'000, 40'000}) {
+            std::string text = "Subject: x\r\n\r\n";
+            while (text.size() < octets) text += "A line of some length, of a message.\r\n";
+            std::ofstream(root_ / "mrose/new" / std::to_string(octets), std::ios::binary) << text;
+        }
+        options_ =
+            StoreOptions{*MaildropPath::parse((root_ / "{user}").string()), UniqueIdPolicy(), true};
+    }
+    Mail(const Mail&) = delete;
+    Mail& operator=(const Mail&) = delete;
+    ~Mail() { std::filesystem::remove_all(root_); }
+    const StoreOptions& options() const { return *options_; }
+
+private:
+    std::filesystem::path root_;
+    std::optional<StoreOptions> options_;
+};
+
 /// A reactor on the real ring, turned by the test.
 class Server {
 public:
-    Server() {
+    /// `mail`: what users have; nullptr: nothing.
+    explicit Server(const Mail* mail = nullptr) {
+        if (mail != nullptr) {
+            store_ = std::make_unique<MaildirStore>(*ring_, log_, buffers_, mail->options());
+        }
         policy_.sasl.allow_cleartext = true;
         policy_.login_timeout = policy_.idle_timeout = std::chrono::minutes(10);
         std::vector<Fd> sockets = *make_listeners(*SocketAddress::parse("127.0.0.1:0"), 1);
         address_ = local_address(sockets[0].get());
         std::vector<ListeningSocket> listeners;
         listeners.push_back({Handle(*ring_, sockets[0].release())});
-        const SessionService service{*ring_, verifier_, store_,  *delivery_, buffers_,
+        const SessionService service{*ring_, verifier_, *store_, *delivery_, buffers_,
                                      log_,   policy_,   nullptr, throttle_,  sessions_};
         reactor_ = std::make_unique<Reactor>(service, log_, connections_, std::move(listeners),
                                              ReactorLimits{1000, 0, std::chrono::seconds(1)});
@@ -93,6 +130,18 @@ public:
         REQUIRE(::send(client.get(), command.data(), command.size(), 0) > 0);
         run_until_replied(client);
     }
+    /// The same, where a multi-line response answers.
+    void ask_at_length(const Fd& client, std::string_view command) {
+        REQUIRE(::send(client.get(), command.data(), command.size(), 0) > 0);
+        char text[65536];
+        std::string tail;
+        while (!tail.ends_with("\r\n.\r\n")) {
+            const ssize_t got = ::recv(client.get(), text, sizeof text, MSG_DONTWAIT);
+            if (got > 0) tail.append(text, static_cast<std::size_t>(got));
+            if (tail.size() > 5) tail.erase(0, tail.size() - 5);
+            if (got <= 0) turn();
+        }
+    }
 
 private:
     void turn() {
@@ -105,9 +154,9 @@ private:
     std::unique_ptr<Ring> ring_ = OnUring::make(helpers_);
     SocketAddress address_;
     WillingVerifier verifier_;
-    EmptyStore store_;
     BufferPool buffers_;
     ReactorLog log_{*ring_, 2, LogLevel::error, "restante"};
+    std::unique_ptr<Store> store_ = std::make_unique<EmptyStore>();
     SessionPolicy policy_;
     Throttle throttle_{{}};
     Tally sessions_;
@@ -136,6 +185,24 @@ std::size_t octets_a_connection(const std::vector<std::string_view>& commands) {
     return static_cast<std::size_t>(count.octets()) / connections;
 }
 
+/// Blocks asked for by one `command`, in a session that has given it before.
+double blocks_of(std::string_view command, bool at_length) {
+    constexpr int times = 100;
+    const Mail mail;
+    Server server(&mail);
+    const Fd client = server.connect();
+    server.run_until_replied(client);
+    for (const char* login : {"USER mrose\r\n", "PASS tanstaaf\r\n"}) server.ask(client, login);
+    const auto give = [&] {
+        if (at_length) return server.ask_at_length(client, command);
+        server.ask(client, command);
+    };
+    for (int i = 0; i < 3; ++i) give();
+    const AllocationCount count;
+    for (int i = 0; i < times; ++i) give();
+    return static_cast<double>(count.given()) / times;
+}
+
 }  // namespace
 
 TEST_CASE("a connection that has not logged in costs 1 kB at most while it waits") {
@@ -155,6 +222,24 @@ TEST_CASE("a session that has logged in costs 1.1 kB at most while it waits, its
         octets_a_connection({"USER mrose\r\n", "PASS tanstaaf\r\n", "UIDL\r\n", "STAT\r\n"});
     MESSAGE("after UIDL and STAT: ", later, " octets");
     CHECK(later <= 1100);
+}
+
+TEST_CASE("a command asks for memory once: for its line, which no idle session has room for") {
+    for (const std::string_view command :
+         {"NOOP\r\n", "STAT\r\n", "LIST 1\r\n", "UIDL 1\r\n", "DELE 3\r\n"}) {
+        const double blocks = blocks_of(command, false);
+        MESSAGE(command, blocks, " blocks");
+        CHECK(blocks <= 1);
+    }
+}
+
+TEST_CASE("a message asks for memory four times at most" *
+          doctest::skip(FrameMemory::kept_max == 0)) {
+    for (const std::string_view command : {"RETR 1\r\n", "RETR 2\r\n", "TOP 1 5\r\n", "LIST\r\n"}) {
+        const double blocks = blocks_of(command, true);
+        MESSAGE(command, blocks, " blocks");
+        CHECK(blocks <= 4);
+    }
 }
 
 }  // namespace restante

@@ -1,0 +1,69 @@
+// Open indexes that a reactor keeps (maildir/index_cache.h).
+#include "maildir/index_cache.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+namespace restante {
+namespace {
+
+/// Of `messages` with long names: some 300 octets each.
+CachedIndex index_of(std::uint32_t messages) {
+    IndexBuilder builder;
+    for (std::uint32_t at = 0; at < messages; ++at) {
+        const std::string name = std::to_string(at) + '.' + std::string(240, 'x');
+        builder.add({name, name.substr(0, 60), Folder::current, UniqueIdKind::derived, at}, {});
+    }
+    return {.index = builder.build({}), .file = std::nullopt};
+}
+
+std::string path_of(std::size_t number) { return "/var/vmail/" + std::to_string(number); }
+
+}  // namespace
+
+TEST_CASE("the cache of indexes keeps those used last, within its bound") {
+    const CachedIndex megabyte = index_of(3'500);
+    const std::size_t octets = megabyte.index->encoded().size();
+    const std::size_t fitting = IndexCache::octets_max / octets;
+    IndexCache cache;
+    for (std::size_t number = 0; number < fitting; ++number) {
+        cache.put(path_of(number), megabyte);
+        CHECK(cache.find(path_of(0)).index != nullptr);  // always used again
+    }
+    cache.put(path_of(fitting), megabyte);
+    cache.put(path_of(fitting + 1), megabyte);
+    CHECK(cache.find(path_of(0)).index != nullptr);
+    CHECK(cache.find(path_of(1)).index == nullptr);
+    CHECK(cache.find(path_of(fitting)).index != nullptr);
+    CHECK(cache.find(path_of(fitting + 1)).index != nullptr);
+    std::size_t kept = 0;
+    for (std::size_t number = 0; number < fitting + 2; ++number) {
+        if (cache.find(path_of(number)).index != nullptr) kept += octets;
+    }
+    CHECK(kept <= IndexCache::octets_max);
+    CHECK(kept > IndexCache::octets_max - 3 * octets);
+}
+
+TEST_CASE("an index that is put again takes the place of the former") {
+    IndexCache cache;
+    const CachedIndex first = index_of(1);
+    const CachedIndex second = index_of(2);
+    for (int i = 0; i < 100'000; ++i) cache.put("/var/vmail/a", first);  // 80 MB, were each kept
+    cache.put("/var/vmail/b", first);
+    cache.put("/var/vmail/a", second);
+    CHECK(cache.find("/var/vmail/a").index == second.index);
+    CHECK(cache.find("/var/vmail/b").index == first.index);
+}
+
+TEST_CASE("an index larger than the whole cache is not kept, and drives nothing out") {
+    IndexCache cache;
+    cache.put("/var/vmail/a", index_of(1));
+    const CachedIndex huge = index_of(250'000);
+    REQUIRE(huge.index->encoded().size() > IndexCache::octets_max);
+    cache.put("/var/vmail/b", huge);
+    CHECK(cache.find("/var/vmail/b").index == nullptr);
+    CHECK(cache.find("/var/vmail/a").index != nullptr);
+}
+
+}  // namespace restante
