@@ -16,12 +16,18 @@ ENTERS_A_POLL_MAX = 6  # connect, USER, PASS, STAT and QUIT take a turn each; on
 FEW = 5  # strace's own coming and going, the log
 
 
+def reactors_of(server):
+    return [int(each["Pid"]) for each in process_usage.statuses(server) if each["Name"] == "reactor"]
+
+
 class Trace:
     """`with Trace(test, server)`: what its reactor, which must be the only one, asks of the kernel meanwhile.
     Afterwards: `enters` into the ring but those which a timer ended, and the names of all `others`."""
 
     def __init__(self, test, server):
-        reactor, = (int(each["Pid"]) for each in process_usage.statuses(server) if each["Name"] == "reactor")
+        # A thread that it has just begun has its name for a moment.
+        harness.wait_until(lambda: len(reactors_of(server)) == 1, "one reactor")
+        reactor, = reactors_of(server)
         self.test = test
         self.path = os.path.join(test.world.root, "trace")
         self.command = ["strace", "-e", "signal=none", "-o", self.path, "-p", str(reactor)]
