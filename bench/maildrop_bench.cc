@@ -63,27 +63,55 @@ Task<void> open_once(Store& store, std::uint32_t& count) {
     if (opened) count = (*opened)->count();
 }
 
-void open_and_close(Ring& ring, Store& store, benchmark::State& state, std::int64_t more = 0) {
-    std::uint32_t count = 0;
-    Task<void> task = open_once(store, count);
-    task.start([](void*) {}, nullptr);
-    while (!task.is_done()) ring.turn();
-    if (count != state.range(0) + more) state.SkipWithError("not the messages that are there");
-}
+/// A store over mail of its own, on the real ring; its index is made.
+class Opener {
+public:
+    explicit Opener(benchmark::State& state)
+        : state_(state),
+          mail_(state.range(0)),
+          options_(mail_.options()),
+          ring_(make_uring_ring(helpers_, {})) {
+        if (!ring_) {
+            state.SkipWithError(ring_.error().c_str());
+            return;
+        }
+        forget();
+        open_and_close();
+    }
+    bool is_ready() const { return ring_.has_value(); }
+    void deliver() {
+        mail_.deliver();
+        ++delivered_;
+    }
+    /// No index is in memory.
+    void forget() { store_ = std::make_unique<MaildirStore>(**ring_, log_, buffers_, options_); }
+    void open_and_close() {
+        std::uint32_t count = 0;
+        Task<void> task = open_once(*store_, count);
+        task.start([](void*) {}, nullptr);
+        while (!task.is_done()) (*ring_)->turn();
+        if (count != state_.range(0) + delivered_)
+            state_.SkipWithError("not the messages that are there");
+    }
+
+private:
+    benchmark::State& state_;
+    Mail mail_;
+    const StoreOptions options_;
+    HelperPool helpers_{default_helper_sizes()};
+    std::expected<std::unique_ptr<Ring>, std::string> ring_;
+    SilentLog log_;
+    BufferPool buffers_;
+    std::unique_ptr<MaildirStore> store_;
+    std::int64_t delivered_ = 0;
+};
 
 void open_unchanged(benchmark::State& state, bool is_cached) {
-    const Mail mail(state.range(0));
-    const StoreOptions options = mail.options();
-    HelperPool helpers(default_helper_sizes());
-    std::expected<std::unique_ptr<Ring>, std::string> ring = make_uring_ring(helpers, {});
-    if (!ring) return state.SkipWithError(ring.error().c_str());
-    SilentLog log;
-    BufferPool buffers;
-    auto store = std::make_unique<MaildirStore>(**ring, log, buffers, options);
-    open_and_close(**ring, *store, state);  // makes the index
+    Opener opener(state);
+    if (!opener.is_ready()) return;
     for ([[maybe_unused]] auto _ : state) {
-        if (!is_cached) store = std::make_unique<MaildirStore>(**ring, log, buffers, options);
-        open_and_close(**ring, *store, state);
+        if (!is_cached) opener.forget();
+        opener.open_and_close();
     }
 }
 
@@ -94,20 +122,12 @@ double cpu_seconds() {
 }
 
 void open_changed(benchmark::State& state) {
-    Mail mail(state.range(0));
-    const StoreOptions options = mail.options();
-    HelperPool helpers(default_helper_sizes());
-    std::expected<std::unique_ptr<Ring>, std::string> ring = make_uring_ring(helpers, {});
-    if (!ring) return state.SkipWithError(ring.error().c_str());
-    SilentLog log;
-    BufferPool buffers;
-    MaildirStore store(**ring, log, buffers, options);
-    open_and_close(**ring, store, state);
-    std::int64_t delivered = 0;
+    Opener opener(state);
+    if (!opener.is_ready()) return;
     for ([[maybe_unused]] auto _ : state) {
-        mail.deliver();
+        opener.deliver();
         const double before = cpu_seconds();
-        open_and_close(**ring, store, state, ++delivered);
+        opener.open_and_close();
         state.SetIterationTime(cpu_seconds() - before);
     }
 }
