@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string_view>
 
@@ -46,7 +45,7 @@ public:
     /// Those octets, valid until the next call of another function: an incomplete line's keyword
     /// may decide the limit that next() is given.
     std::string_view buffered() const {
-        return {octets_.get() + begin_, std::size_t{end_} - begin_};
+        return {octets_ + begin_, std::size_t{end_} - begin_};
     }
     /// Overwrites what was given out, which may have been a password. Ends its `line`.
     void wipe();
@@ -62,9 +61,9 @@ private:
 
     using Offset = std::uint16_t;
 
-    std::unique_ptr<char[]> octets_;
+    char* octets_ = nullptr;     // of capacity_, from the slab
     std::uint32_t dropped_ = 0;  // octets of the overlong line dropped so far
-    Offset capacity_ = 0;        // of octets_
+    Offset capacity_ = 0;
     // Offsets into octets_: begin_ <= scanned_ <= end_.
     Offset begin_ = 0;    // of what was not given out
     Offset end_ = 0;      // of what was received

@@ -290,7 +290,8 @@ Finding check_memory(Patient& patient) {
     finding.verdict = Verdict::warn;
     finding.what += fmt::format(", and this machine has {:.1f}", installed / octets_a_gib);
     finding.cure =
-        "lower [limits] connections and index_memory, or [auth] hash_memory, until it fits";
+        "lower [limits] connections, index_memory and index_cache, or [auth] hash_memory, until "
+        "it fits";
     return finding;
 }
 

@@ -5,12 +5,13 @@
 #include <span>
 #include <utility>
 
+#include "base/slab.h"
 #include "maildir/store.h"
 #include "ring/ring.h"
 
 namespace restante {
 
-class FileSource final : public MessageSource {
+class FileSource final : public MessageSource, public FromSlab {
 public:
     /// `modified`: of the file as it is now. `is_as_measured`: nothing was written to it since
     /// `measure` was taken.

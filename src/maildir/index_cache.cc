@@ -22,8 +22,8 @@ CachedIndex IndexCache::find(std::string_view path) {
 void IndexCache::put(std::string_view path, CachedIndex cached) {
     if (const auto found = by_path_.find(path); found != by_path_.end()) erase(found->second);
     const std::size_t octets = octets_of(cached);
-    if (octets > octets_max) return;
-    while (octets_ + octets > octets_max) erase(std::prev(entries_.end()));
+    if (octets > octets_max_) return;
+    while (octets_ + octets > octets_max_) erase(std::prev(entries_.end()));
     entries_.push_front({std::string(path), std::move(cached)});
     by_path_.emplace(entries_.front().path, entries_.begin());
     octets_ += octets;

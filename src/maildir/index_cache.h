@@ -28,9 +28,9 @@ struct CachedIndex {
 /// them.
 class IndexCache {
 public:
-    /// Octets of all indexes in it, with what each costs beside its own; one that is larger by
-    /// itself is not kept.
-    static constexpr std::size_t octets_max = 64 * 1024 * 1024;
+    /// `octets_max`: of all indexes in it, with what each costs beside its own; one that is larger
+    /// by itself is not kept.
+    explicit IndexCache(std::size_t octets_max) : octets_max_(octets_max) {}
 
     CachedIndex find(std::string_view path);
     void put(std::string_view path, CachedIndex cached);
@@ -42,6 +42,7 @@ private:
     };
     void erase(std::list<Entry>::iterator entry);
 
+    const std::size_t octets_max_;
     std::list<Entry> entries_;  // most recently used first
     std::unordered_map<std::string_view, std::list<Entry>::iterator>
         by_path_;  // views into entries_

@@ -12,7 +12,6 @@
 namespace restante {
 namespace {
 
-constexpr std::uint64_t index_octets_max = std::uint64_t{1} << 30;
 /// Stands for the content of a file that cannot be read: the name's id goes to a twin that can.
 constexpr ContentHash unreadable_content = [] {
     ContentHash hash{};
@@ -26,17 +25,6 @@ constexpr std::size_t files_a_turn = 4;
 /// A file that is gone when it is to be read may have been renamed: the folders are listed again,
 /// this often.
 constexpr int rebuilds_max = 16;
-/// About what a message takes in restante.index.
-constexpr std::size_t encoded_message_octets = 100;
-
-FileIdentity identity_of(const FileStatus& status) {
-    return {.exists = true,
-            .device = status.device,
-            .inode = status.inode,
-            .octets = status.octets,
-            .modified_nanoseconds = status.modified.nanoseconds,
-            .changed_nanoseconds = status.changed.nanoseconds};
-}
 
 FolderTrust trust_in(const FolderState& state) {
     if (!state.exists) return {.folder = {}, .is_trusted = true};
@@ -70,34 +58,29 @@ Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::run() {
     if (has_same_names) then = cached.index->trust();
     const Result<IndexTrust> now = co_await look(then);
     if (!now) co_return std::unexpected(now.error());
-    std::optional<FileIdentity> file = cached.file;
-    if (!has_same_names) file = co_await identify_index();
-    const bool is_current = cached.index != nullptr && is_same(cached.file, file);
+    StoredIndex stored(context_, place_, directory_);
+    if (!has_same_names) co_await stored.open();
+    const bool is_current =
+        has_same_names || (cached.index != nullptr && is_same(cached.file, stored.file()));
     if (is_current && holds(cached.index->trust(), *now)) {
         const std::uint64_t octets = cached.index->encoded().size();
         if (!share_.resize(octets)) {  // what most logins need costs no frame
             const Result<void> room = co_await await_share(context_.ring, share_, octets);
             if (!room) co_return std::unexpected(room.error());
         }
-        if (!has_same_names) context_.cache.put(place_.path, {cached.index, file, maildrop});
+        if (!has_same_names) context_.cache.put(place_.path, {cached.index, cached.file, maildrop});
         co_return cached.index;
     }
-    std::shared_ptr<const MaildropIndex> previous = std::move(cached.index);
+    std::shared_ptr<const MaildropIndex> previous = cached.index;
     if (!is_current) {
-        if (file && !file->exists) previous = nullptr;  // removed: what it remembered is not wanted
-        const std::uint64_t octets = file ? std::min(file->octets, index_octets_max) : 0;
-        const Result<void> room = co_await await_share(context_.ring, share_, octets);
-        if (!room) co_return std::unexpected(room.error());
-        const std::shared_ptr<const MaildropIndex> stored = co_await read_index();
-        // An older one: it could not be replaced, or somebody restored it.
-        const bool is_newest =
-            stored != nullptr &&
-            (previous == nullptr || stored->generation() >= previous->generation());
-        if (is_newest && holds(stored->trust(), *now)) {
-            context_.cache.put(place_.path, {stored, file, maildrop});
-            co_return stored;
+        const Result<std::shared_ptr<const MaildropIndex>> newest =
+            co_await choose_newest(std::move(previous), stored);
+        if (!newest) co_return newest;
+        previous = *newest;
+        if (previous != cached.index && previous != nullptr && holds(previous->trust(), *now)) {
+            context_.cache.put(place_.path, {previous, stored.file(), maildrop});
+            co_return previous;
         }
-        if (is_newest) previous = stored;
     }
     Result<std::shared_ptr<const MaildropIndex>> rebuilt =
         co_await rebuild(std::move(previous), *now);
@@ -107,46 +90,24 @@ Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::run() {
     co_return rebuilt;
 }
 
-/// nullptr: there is none that can be used.
-Task<std::shared_ptr<const MaildropIndex>> IndexRefresh::read_index() {
-    Result<std::vector<char>> file =
-        co_await read_file(context_.ring, directory_, index_name, index_octets_max);
-    if (file) {
-        std::shared_ptr<const MaildropIndex> stored;
-        const auto decode = [&stored, &file] { stored = MaildropIndex::decode(std::move(*file)); };
-        co_await run_aside(context_.ring, file->size() / encoded_message_octets, decode);
-        if (stored == nullptr)
-            place_.write(context_.log, LogLevel::warn,
-                         "restante.index is damaged or of another version: made again");
-        co_return stored;
-    }
-    if (file.error().kind != ErrorKind::not_found) {
-        place_.write(context_.log, LogLevel::warn,
-                     fmt::format("restante.index cannot be read: {}", describe(file.error())));
-    }
-    co_return nullptr;
+/// Of `kept` and the one on disk; nullptr: there is none that can be used.
+Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::choose_newest(
+    std::shared_ptr<const MaildropIndex> kept, StoredIndex& stored) {
+    const bool is_removed = stored.file() && !stored.file()->exists;
+    if (is_removed) kept = nullptr;  // what it remembered is not wanted
+    const Result<std::shared_ptr<const MaildropIndex>> read = co_await stored.read(share_);
+    if (!read || kept == nullptr) co_return read;
+    // An older one could not be replaced, or somebody restored it.
+    const bool is_older = *read == nullptr || (*read)->generation() < kept->generation();
+    if (is_older) co_return kept;
+    co_return read;
 }
 
 Task<void> IndexRefresh::keep(std::shared_ptr<const MaildropIndex> index) {
-    const bool durable = context_.options.durable && index->is_irreplaceable();
-    const std::int64_t written = co_await perform(
-        context_.ring, Request::replace_file(directory_, index_name, index->encoded(), durable));
-    if (written < 0) {
-        const Error error =
-            error_of_errno(static_cast<int>(-written), "restante.index cannot be written");
-        place_.write(context_.log, LogLevel::warn,
-                     fmt::format("{}; the next login lists the folders again", describe(error)));
-    }
+    StoredIndex stored(context_, place_, directory_);
+    co_await stored.replace(*index);
     // Also where it could not be written: as long as the older one is there, this one counts.
-    const std::optional<FileIdentity> file = co_await identify_index();
-    context_.cache.put(place_.path, {std::move(index), file});
-}
-
-/// Nothing: cannot be said, which is no reason to refuse a login.
-Task<std::optional<FileIdentity>> IndexRefresh::identify_index() {
-    const Result<FileIdentity> found = co_await identify(index_name);
-    if (!found) co_return std::nullopt;
-    co_return *found;
+    context_.cache.put(place_.path, {std::move(index), stored.file()});
 }
 
 /// Nothing: cannot be said, or it changed so short ago that another change would not show.
@@ -172,34 +133,25 @@ Task<Result<IndexTrust>> IndexRefresh::look(std::optional<IndexTrust> then) {
         now.fresh.folder = identity_of(folders[0]);
         now.current.folder = identity_of(folders[1]);
     } else {  // one is missing, or more
-        found = co_await identify(folder_name(Folder::fresh));
+        found = co_await identify(context_.ring, directory_, folder_name(Folder::fresh));
         if (!found) co_return std::unexpected(found.error());
         now.fresh.folder = *found;
-        found = co_await identify(folder_name(Folder::current));
+        found = co_await identify(context_.ring, directory_, folder_name(Folder::current));
         if (!found) co_return std::unexpected(found.error());
         now.current.folder = *found;
     }
     // A list that was not there is not there; one that was may have been written to in place.
     if (context_.options.unique_ids.reads_dovecot() && (!then || then->dovecot_uidlist.exists)) {
-        found = co_await identify(uidlist_name);
+        found = co_await identify(context_.ring, directory_, uidlist_name);
         if (!found) co_return std::unexpected(found.error());
         now.dovecot_uidlist = *found;
     }
     if (context_.options.unique_ids.reads_courier() && (!then || then->courier_sizelist.exists)) {
-        found = co_await identify(sizelist_name);
+        found = co_await identify(context_.ring, directory_, sizelist_name);
         if (!found) co_return std::unexpected(found.error());
         now.courier_sizelist = *found;
     }
     co_return now;
-}
-
-Task<Result<FileIdentity>> IndexRefresh::identify(const char* name) {
-    FileStatus status;
-    const std::int64_t known =
-        co_await perform(context_.ring, Request::status_at(directory_, name, status));
-    if (known == -ENOENT) co_return FileIdentity();
-    if (known < 0) co_return std::unexpected(error_of_errno(static_cast<int>(-known), name));
-    co_return identity_of(status);
 }
 
 /// `trust` was taken before anything is read here: what changes meanwhile shows at the next login.
@@ -363,7 +315,7 @@ Task<void> IndexRefresh::read_some(Reading& reading) {
 
 Task<Result<IndexRefresh::Attempt>> IndexRefresh::measure(const ScannedFile& file,
                                                           bool with_content) {
-    const std::string path = path_in_maildrop(file.folder, file.name);
+    const BriefString path = path_in_maildrop(file.folder, file.name);
     const Result<MeasuredFile> read =
         co_await measure_file(context_.ring, context_.buffers, directory_, path, with_content);
     if (!read) {
@@ -377,7 +329,7 @@ Task<Result<IndexRefresh::Attempt>> IndexRefresh::measure(const ScannedFile& fil
 /// For a file that cannot be read: listed with its size, so that nobody takes it for gone, and
 /// never sent.
 Task<Result<IndexRefresh::Attempt>> IndexRefresh::stand_in(const ScannedFile& file, Error error) {
-    const std::string path = path_in_maildrop(file.folder, file.name);
+    const BriefString path = path_in_maildrop(file.folder, file.name);
     FileStatus status;
     const std::int64_t known =
         co_await perform(context_.ring, Request::status_at(directory_, path.c_str(), status));

@@ -13,6 +13,7 @@
 #include "maildir/maildir_context.h"
 #include "maildir/measure.h"
 #include "maildir/scan.h"
+#include "maildir/stored_index.h"
 #include "ring/task.h"
 
 namespace restante {
@@ -43,9 +44,8 @@ private:
 
     Task<std::optional<FileIdentity>> identify_maildrop();
     Task<Result<IndexTrust>> look(std::optional<IndexTrust> then);
-    Task<Result<FileIdentity>> identify(const char* name);
-    Task<std::optional<FileIdentity>> identify_index();
-    Task<std::shared_ptr<const MaildropIndex>> read_index();
+    Task<Result<std::shared_ptr<const MaildropIndex>>> choose_newest(
+        std::shared_ptr<const MaildropIndex> kept, StoredIndex& stored);
     Task<Result<std::shared_ptr<const MaildropIndex>>> rebuild(
         std::shared_ptr<const MaildropIndex> previous, IndexTrust trust);
     Task<Result<std::shared_ptr<const MaildropIndex>>> make_index(const Scan& scan,

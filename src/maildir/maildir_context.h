@@ -23,6 +23,8 @@ struct StoreOptions {
     bool durable = true;  ///< fsync before UPDATE is acknowledged
     /// Of all stores with these options.
     std::shared_ptr<IndexMemory> index_memory = std::make_shared<IndexMemory>();
+    /// Of open indexes that each store keeps.
+    std::size_t index_cache_octets = std::size_t{64} << 20;
 };
 
 /// A reactor's; outlives its maildrops.

@@ -38,7 +38,7 @@ Task<Result<MessageSource*>> MaildirMaildrop::open_message(std::uint32_t index) 
     }
     if (changes_ != nullptr && changes_->noted.contains(index))
         co_return std::unexpected(not_as_indexed);
-    const std::string path = path_in_maildrop(message.folder, message.name);
+    const BriefString path = path_in_maildrop(message.folder, message.name);
     FileStatus status;
     const std::int64_t opened =
         co_await perform(context_.ring, Request::open_file(directory_.get(), path.c_str(), status));
@@ -97,7 +97,7 @@ Task<Result<MaildirMaildrop::OpenFile>> MaildirMaildrop::open_one_of(
     std::span<const ScannedFile> files, std::uint64_t inode) {
     Error error = gone;
     for (const ScannedFile& listed : files) {
-        const std::string path = path_in_maildrop(listed.folder, listed.name);
+        const BriefString path = path_in_maildrop(listed.folder, listed.name);
         FileStatus status;
         const std::int64_t opened = co_await perform(
             context_.ring, Request::open_file(directory_.get(), path.c_str(), status));
@@ -266,7 +266,7 @@ Task<MaildirMaildrop::Whereabouts> MaildirMaildrop::relocate_one(Pending& messag
     Whereabouts whereabouts = Whereabouts::gone;
     const std::span<const ScannedFile> files = files_named(*last_scan_, indexed.base);
     for (const ScannedFile& file : files) {
-        const std::string path = path_in_maildrop(file.folder, file.name);
+        const BriefString path = path_in_maildrop(file.folder, file.name);
         FileStatus status;
         const std::int64_t known = co_await perform(
             context_.ring, Request::status_at(directory_.get(), path.c_str(), status));

@@ -12,7 +12,7 @@ class MaildirStore final : public Store {
 public:
     /// What is given outlives it and its maildrops.
     MaildirStore(Ring& ring, Log& log, BufferPool& buffers, const StoreOptions& options)
-        : context_{ring, log, buffers, cache_, options} {}
+        : cache_(options.index_cache_octets), context_{ring, log, buffers, cache_, options} {}
 
     Task<OpenedMaildrop> open(MaildropOwner owner) override;
 

@@ -24,7 +24,7 @@ Error changed_while_read() { return {ErrorKind::exhausted, 0, "file changed whil
 }  // namespace
 
 Task<Result<MeasuredFile>> measure_file(Ring& ring, BufferPool& buffers, int maildrop,
-                                        std::string path, bool with_content) {
+                                        BriefString path, bool with_content) {
     FileStatus status;
     const std::int64_t opened =
         co_await perform(ring, Request::open_file(maildrop, path.c_str(), status));
@@ -52,6 +52,24 @@ Task<Result<MeasuredFile>> measure_file(Ring& ring, BufferPool& buffers, int mai
     co_return measured;
 }
 
+Task<Result<std::vector<char>>> read_open_file(Ring& ring, int file, std::uint64_t octets,
+                                               const char* name) {
+    std::vector<char> content;
+    content.reserve(octets);
+    while (content.size() < octets) {
+        if (!content.empty()) co_await yield(ring);
+        const std::size_t offset = content.size();
+        const std::size_t wanted = std::min(octets_a_turn, octets - offset);
+        content.resize(offset + wanted);
+        const std::span<char> piece = std::span(content).subspan(offset);
+        const std::int64_t got = co_await perform(ring, Request::read(file, piece, offset));
+        if (got < 0) co_return failed(got, name);
+        if (static_cast<std::size_t>(got) != wanted)
+            co_return std::unexpected(changed_while_read());
+    }
+    co_return content;
+}
+
 Task<Result<std::vector<char>>> read_file(Ring& ring, int maildrop, const char* name,
                                           std::uint64_t octets_max) {
     FileStatus status;
@@ -60,19 +78,8 @@ Task<Result<std::vector<char>>> read_file(Ring& ring, int maildrop, const char* 
     const Handle file(ring, static_cast<int>(opened));
     if (status.octets > octets_max)
         co_return std::unexpected(Error{ErrorKind::exhausted, 0, "file too large"});
-    std::vector<char> content;
-    content.reserve(status.octets);
-    while (content.size() < status.octets) {
-        if (!content.empty()) co_await yield(ring);
-        const std::size_t offset = content.size();
-        const std::size_t wanted = std::min(octets_a_turn, status.octets - offset);
-        content.resize(offset + wanted);
-        const std::span<char> piece = std::span(content).subspan(offset);
-        const std::int64_t got = co_await perform(ring, Request::read(file.get(), piece, offset));
-        if (got < 0) co_return failed(got, name);
-        if (static_cast<std::size_t>(got) != wanted)
-            co_return std::unexpected(changed_while_read());
-    }
+    Result<std::vector<char>> content =
+        co_await read_open_file(ring, file.get(), status.octets, name);
     co_return content;
 }
 

@@ -24,9 +24,15 @@ struct MeasuredFile {
 /// not_found (removed or renamed meanwhile), refused (no permission), exhausted (it grew or shrank
 /// while it was read, or out of descriptors), broken (EIO).
 Task<Result<MeasuredFile>> measure_file(Ring& ring, BufferPool& buffers, int maildrop,
-                                        std::string path, bool with_content);
+                                        BriefString path, bool with_content);
 
-/// The whole of a small file, e.g. an index or a uidlist. More than `octets_max`: exhausted.
+/// The whole of a small file that is open, e.g. an index, which had so many `octets` then. Errors,
+/// which say `name`: exhausted (it has shrunk), broken (EIO).
+Task<Result<std::vector<char>>> read_open_file(Ring& ring, int file, std::uint64_t octets,
+                                               const char* name);
+
+/// The same of the file `name`, e.g. a uidlist. More than `octets_max`: exhausted; not_found,
+/// refused.
 Task<Result<std::vector<char>>> read_file(Ring& ring, int maildrop, const char* name,
                                           std::uint64_t octets_max);
 

@@ -154,8 +154,11 @@ void drop_repeats(std::vector<ScannedFile>& files) {
 
 const char* folder_name(Folder folder) { return folder == Folder::fresh ? "new" : "cur"; }
 
-std::string path_in_maildrop(Folder folder, std::string_view file_name) {
-    return std::string(folder_name(folder)) + '/' + std::string(file_name);
+BriefString path_in_maildrop(Folder folder, std::string_view file_name) {
+    const std::string_view in = folder_name(folder);
+    BriefString path;
+    path.reserve(in.size() + 1 + file_name.size());
+    return path.append(in).append(1, '/').append(file_name);
 }
 
 Task<Result<Scan>> scan_maildir(Ring& ring, int maildrop) {

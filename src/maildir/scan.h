@@ -19,7 +19,7 @@ namespace restante {
 /// "new" or "cur".
 const char* folder_name(Folder folder);
 /// "cur/1130000000.M1P2.host:2,S", relative to the maildrop.
-std::string path_in_maildrop(Folder folder, std::string_view file_name);
+BriefString path_in_maildrop(Folder folder, std::string_view file_name);
 
 /// What a folder was when it was listed.
 struct FolderState {

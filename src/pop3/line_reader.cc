@@ -4,9 +4,9 @@
 #include <bit>
 #include <cstring>
 #include <limits>
-#include <utility>
 
 #include "base/assert.h"
+#include "base/slab.h"
 
 namespace pop3 {
 namespace {
@@ -24,7 +24,7 @@ void LineReader::feed(std::span<const char> octets) {
     ASSERT(octets.size() <= fed_octets_max);
     if (octets.empty()) return;
     if (std::size_t{capacity_} - end_ < octets.size()) make_room(octets.size());
-    std::memcpy(octets_.get() + end_, octets.data(), octets.size());
+    std::memcpy(octets_ + end_, octets.data(), octets.size());
     end_ = static_cast<Offset>(end_ + octets.size());
 }
 
@@ -32,15 +32,15 @@ LineReader::Next LineReader::next(std::size_t octets_max) {
     ASSERT(octets_max > 0);
     ASSERT(octets_max <= auth_line_octets_max);
     if (scanned_ == end_) return wait_for_end(octets_max);
-    const std::string_view unseen(octets_.get() + scanned_, std::size_t{end_} - scanned_);
+    const std::string_view unseen(octets_ + scanned_, std::size_t{end_} - scanned_);
     const void* line_feed = std::memchr(unseen.data(), '\n', unseen.size());
     if (line_feed == nullptr) return wait_for_end(octets_max);
     const auto* at = static_cast<const char*>(line_feed);
-    return give_line(static_cast<std::size_t>(at + 1 - octets_.get()), octets_max);
+    return give_line(static_cast<std::size_t>(at + 1 - octets_), octets_max);
 }
 
 LineReader::Next LineReader::give_line(std::size_t after, std::size_t octets_max) {
-    std::string_view line(octets_.get() + begin_, after - 1 - begin_);
+    std::string_view line(octets_ + begin_, after - 1 - begin_);
     const std::size_t line_octets = dropped_ + line.size() + 1;
     const bool is_overlong = dropped_ > 0 || line_octets > octets_max;
     begin_ = scanned_ = static_cast<Offset>(after);
@@ -65,7 +65,7 @@ LineReader::Next LineReader::wait_for_end(std::size_t octets_max) {
 }
 
 void LineReader::wipe() {
-    if (begin_ > 0) explicit_bzero(octets_.get(), begin_);
+    if (begin_ > 0) explicit_bzero(octets_, begin_);
 }
 
 // What was given out is not moved along.
@@ -73,11 +73,11 @@ void LineReader::make_room(std::size_t octets) {
     const std::size_t unread = std::size_t{end_} - begin_;
     const std::size_t capacity = std::max(capacity_min, std::bit_ceil(unread + octets));
     ASSERT(capacity <= capacity_max);
-    auto moved = std::make_unique_for_overwrite<char[]>(capacity);
-    if (unread > 0) std::memcpy(moved.get(), octets_.get() + begin_, unread);
+    auto* moved = static_cast<char*>(restante::Slab::allocate(capacity));
+    if (unread > 0) std::memcpy(moved, octets_ + begin_, unread);
     const auto scanned = static_cast<Offset>(scanned_ - begin_);
     release();
-    octets_ = std::move(moved);
+    octets_ = moved;
     capacity_ = static_cast<Offset>(capacity);
     end_ = static_cast<Offset>(unread);
     scanned_ = scanned;
@@ -85,9 +85,10 @@ void LineReader::make_room(std::size_t octets) {
 
 // Overwrites all that came.
 void LineReader::release() {
-    if (!octets_) return;
-    explicit_bzero(octets_.get(), end_);
-    octets_.reset();
+    if (octets_ == nullptr) return;
+    explicit_bzero(octets_, end_);
+    restante::Slab::free(octets_, capacity_);
+    octets_ = nullptr;
     capacity_ = begin_ = end_ = scanned_ = 0;
 }
 

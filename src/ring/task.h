@@ -18,7 +18,7 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "ring/frame_memory.h"
+#include "base/slab.h"
 #include "ring/operation.h"
 #include "ring/ring.h"
 
@@ -31,7 +31,7 @@ namespace task_internal {
 
 /// What promises of every T share: who waits, and how it is told. Every frame has one, and idle
 /// sessions have several frames.
-class PromiseBase {
+class PromiseBase : public FromSlab {
 public:
     /// Runs when the body has ended. A waiter that is suspended is resumed; one that is still
     /// inside await_suspend() (the body never waited) is not told yet: it goes on by itself, so a
@@ -51,10 +51,6 @@ public:
     FinalAwaiter final_suspend() const noexcept { return {}; }
     [[noreturn]] void unhandled_exception() const noexcept {
         assertion_failed("exception in a coroutine", __FILE__, __LINE__);
-    }
-    static void* operator new(std::size_t octets) { return FrameMemory::allocate(octets); }
-    static void operator delete(void* frame, std::size_t octets) {
-        FrameMemory::free(frame, octets);
     }
 
 private:

@@ -131,6 +131,7 @@ LimitsConfig build_limits(const ConfigLookup& lookup, Findings& errors) {
                               .connections_per_ip = lookup.integer("limits", "connections_per_ip"),
                               .sessions_per_user = lookup.integer("limits", "sessions_per_user"),
                               .index_memory_mib = lookup.integer("limits", "index_memory"),
+                              .index_cache_mib = lookup.integer("limits", "index_cache"),
                               .login_timeout = lookup.duration("limits", "login_timeout"),
                               .idle_timeout = lookup.duration("limits", "idle_timeout"),
                               .failed_delay = lookup.duration("limits", "failed_delay"),

@@ -10,7 +10,6 @@
 #include "auth/scram_memory.h"
 #include "auth/verification_cache.h"
 #include "base/buffer_pool.h"
-#include "maildir/index_cache.h"
 #include "net/tls_engine.h"
 #include "pop3/limits.h"
 #include "pop3/line_reader.h"
@@ -97,7 +96,7 @@ std::vector<MemoryTerm> memory_terms(const Config& config, const MemorySurroundi
     std::vector<MemoryTerm> terms;
     add_connections(config, around, terms);
     terms.push_back({"indexes", config.limits.index_memory_mib, mib});
-    terms.push_back({"indexes kept", reactors, IndexCache::octets_max});
+    terms.push_back({"indexes kept", config.limits.index_cache_mib, mib});
     terms.push_back({"hashing", config.auth.hash_memory_mib, mib});
     terms.push_back({"verified logins", has_cache ? verification_cache_entries : 0,
                      verification_cache_entry_octets});

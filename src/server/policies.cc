@@ -90,7 +90,8 @@ std::expected<StoreOptions, std::string> store_options(const Config& config) {
         *path,
         {unique_id_mode(config.pop3.unique_id), *format},
         config.pop3.durable,
-        std::make_shared<IndexMemory>(config.limits.index_memory_mib * octets_a_mib)};
+        std::make_shared<IndexMemory>(config.limits.index_memory_mib * octets_a_mib),
+        config.limits.index_cache_mib * octets_a_mib / reactors_of(config)};
 }
 
 }  // namespace restante

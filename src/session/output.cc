@@ -10,14 +10,14 @@ namespace restante {
 
 std::span<char> Output::store() {
     if (buffer_.is_held()) return buffer_.octets();
-    if (small_ != nullptr) return {small_.get(), std::max<std::size_t>(small_octets, used_)};
+    if (small_ != nullptr) return {small_.get(), small_.get_deleter().octets};
     return brief_;
 }
 
 /// Early replies wait in as much as they take.
 void Output::trim() {
     if (!is_early() || !buffer_.is_held()) return;
-    small_ = std::make_unique_for_overwrite<char[]>(std::max<std::size_t>(small_octets, used_));
+    small_ = slab_octets(std::max<std::size_t>(small_octets, used_));
     std::memcpy(small_.get(), buffer_.octets().data(), used_);
     buffer_.reset();
 }
@@ -36,7 +36,7 @@ std::span<char> Output::room() {
 std::span<char> Output::line_room(std::size_t octets) {
     const bool is_brief = !buffer_.is_held() && small_ == nullptr;
     if (is_brief && small_octets - used_ >= octets) {
-        small_ = std::make_unique_for_overwrite<char[]>(small_octets);
+        small_ = slab_octets(small_octets);
         std::memcpy(small_.get(), brief_, used_);
     }
     const std::span<char> free = store().subspan(used_);

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string_view>
 
 #include "base/buffer_pool.h"
+#include "base/slab.h"
 #include "maildir/delivery.h"
 #include "net/stream.h"
 #include "pop3/limits.h"
@@ -96,7 +96,7 @@ private:
     Duration stall_max_;
     // What is to be sent lies in the last of these that is held.
     char brief_[brief_octets];
-    std::unique_ptr<char[]> small_;
+    SlabOctets small_;
     Buffer buffer_;
     std::uint32_t used_ = 0;
     std::uint32_t sends_ = 0;

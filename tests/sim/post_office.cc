@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "allocation_count.h"
-#include "ring/frame_memory.h"
+#include "base/slab.h"
 #include "sim/former_server.h"
 
 namespace restante::sim {
@@ -379,14 +379,14 @@ void PostOffice::audit(const std::string& user) {
 }
 
 OfficeResult run_post_office(const Scenario& scenario, const Seams& seams) {
-    FrameMemory::give_back();
+    Slab::give_back();
     const AllocationCount count;
     OfficeResult result;
     {
         PostOffice office(scenario, seams);
         result = office.run();
     }
-    FrameMemory::give_back();
+    Slab::give_back();
     if (result.has_failed() || count.held() == 0) return result;
     result.failure.emplace(Verdicts::Failure{
         Invariant::memory_returned, std::to_string(count.held()) + " blocks are still held"});

@@ -213,7 +213,7 @@ void World::restart() {
 void World::deliver(std::string_view user, std::string_view file_name, std::string_view octets) {
     const Folder folder = file_name.contains(':') ? Folder::current : Folder::fresh;
     for (const char* part : {"/new", "/cur", "/tmp"}) files().make_directory(maildrop(user) + part);
-    files().write_file(maildrop(user) + "/" + path_in_maildrop(folder, file_name),
+    files().write_file(maildrop(user) + "/" + std::string(path_in_maildrop(folder, file_name)),
                        SimContent(std::string(octets)));
 }
 

@@ -103,12 +103,12 @@ class DoctorTest(Examined):
             told = json.loads(harness.run_binary("doctor", "--json", "--config", path).stdout)
             found = next(each for each in told if each["check"] == "memory")
             return found, {each["name"]: each["count"] * each["octets"] for each in found["terms"]}
-        few, least = terms(limits={"connections": "100", "index_memory": "64"},
+        few, least = terms(limits={"connections": "100", "index_memory": "64", "index_cache": "32"},
                            auth={"hash_memory": "256"})
         self.assertEqual(few["verdict"], "ok")
         gib = sum(least.values()) / 2**30
         self.assertRegex(few["what"], rf"^at most {gib:.1f} GiB: .*indexes 0\.1.*kernel's sockets")
-        self.assertEqual((least["indexes"], least["hashing"]), (64 << 20, 256 << 20))
+        self.assertEqual((least["indexes"], least["indexes kept"], least["hashing"]), (64 << 20, 32 << 20, 256 << 20))
         many, most = terms(limits={"connections": "1000000", "index_memory": "1048576"})
         self.assertEqual(many["verdict"], "warn")
         self.assertRegex(many["what"], r"this machine has \d")

@@ -36,9 +36,10 @@ class MaildropTest(overload.Overload):
         self.octets = len(harness.crlf_form(self.MESSAGE))
         folder = os.path.join(self.world.maildrop("hoarder"), "cur")
         self.begin(users=["hoarder"],
-                   limits={"connections": "1000", "index_memory": str(self.INDEX_MIB)})
+                   limits={"connections": "1000", "index_memory": str(self.INDEX_MIB),
+                           "index_cache": "64"})
         self.fill(folder)
-        takes = {"indexes": self.INDEX_MIB, "indexes kept": 1}
+        takes = {"indexes": self.INDEX_MIB, "indexes kept": 64}
         with self.load(f"a maildrop of {self.MESSAGES} files", takes):
             first, removing, last = [self.visit(removed) for removed in (0, 100, 0)]
             print(f"    seconds of login/LIST and UIDL/QUIT: {first} at first; {removing} with 100 DELE; "

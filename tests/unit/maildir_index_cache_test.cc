@@ -18,6 +18,8 @@ CachedIndex index_of(std::uint32_t messages) {
     return {.index = builder.build({}), .file = std::nullopt};
 }
 
+constexpr std::size_t octets_max = 8 * 1024 * 1024;
+
 std::string path_of(std::size_t number) { return "/var/vmail/" + std::to_string(number); }
 
 }  // namespace
@@ -25,8 +27,8 @@ std::string path_of(std::size_t number) { return "/var/vmail/" + std::to_string(
 TEST_CASE("the cache of indexes keeps those used last, within its bound") {
     const CachedIndex megabyte = index_of(3'500);
     const std::size_t octets = megabyte.index->encoded().size();
-    const std::size_t fitting = IndexCache::octets_max / octets;
-    IndexCache cache;
+    const std::size_t fitting = octets_max / octets;
+    IndexCache cache(octets_max);
     for (std::size_t number = 0; number < fitting; ++number) {
         cache.put(path_of(number), megabyte);
         CHECK(cache.find(path_of(0)).index != nullptr);  // always used again
@@ -41,15 +43,15 @@ TEST_CASE("the cache of indexes keeps those used last, within its bound") {
     for (std::size_t number = 0; number < fitting + 2; ++number) {
         if (cache.find(path_of(number)).index != nullptr) kept += octets;
     }
-    CHECK(kept <= IndexCache::octets_max);
-    CHECK(kept > IndexCache::octets_max - 3 * octets);
+    CHECK(kept <= octets_max);
+    CHECK(kept > octets_max - 3 * octets);
 }
 
 TEST_CASE("an index that is put again takes the place of the former") {
-    IndexCache cache;
+    IndexCache cache(octets_max);
     const CachedIndex first = index_of(1);
     const CachedIndex second = index_of(2);
-    for (int i = 0; i < 100'000; ++i) cache.put("/var/vmail/a", first);  // 80 MB, were each kept
+    for (int i = 0; i < 20'000; ++i) cache.put("/var/vmail/a", first);  // 16 MB, were each kept
     cache.put("/var/vmail/b", first);
     cache.put("/var/vmail/a", second);
     CHECK(cache.find("/var/vmail/a").index == second.index);
@@ -57,13 +59,19 @@ TEST_CASE("an index that is put again takes the place of the former") {
 }
 
 TEST_CASE("an index larger than the whole cache is not kept, and drives nothing out") {
-    IndexCache cache;
+    IndexCache cache(octets_max);
     cache.put("/var/vmail/a", index_of(1));
-    const CachedIndex huge = index_of(250'000);
-    REQUIRE(huge.index->encoded().size() > IndexCache::octets_max);
+    const CachedIndex huge = index_of(35'000);
+    REQUIRE(huge.index->encoded().size() > octets_max);
     cache.put("/var/vmail/b", huge);
     CHECK(cache.find("/var/vmail/b").index == nullptr);
     CHECK(cache.find("/var/vmail/a").index != nullptr);
+}
+
+TEST_CASE("a cache of no octets keeps nothing") {
+    IndexCache cache(0);
+    cache.put("/var/vmail/a", index_of(1));
+    CHECK(cache.find("/var/vmail/a").index == nullptr);
 }
 
 }  // namespace restante
