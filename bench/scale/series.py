@@ -32,9 +32,8 @@ CONNECTIONS_IN = Series(
 MAILDROPS = Series(
     "maildrops", "Maildrops of one message each, polled in random order", "maildrops",
     (1000, 10000, 50000, 200000), (1000, 5000),
-    why="A reactor keeps 64 MiB of open indexes, 75,000 or so of one message each; a poll of any other maildrop takes "
-        "nine more system calls; with 1 GiB 200,000 maildrops take 1.04 times the reference with one reactor, 1.29 "
-        "with two.")
+    why="Beyond what [limits] index_cache keeps of indexes (1 GiB: a million maildrops of one message each, half of "
+        "that with two reactors) a poll takes six more system calls.")
 MESSAGES = Series(
     "messages", "Messages in each of the maildrops that are polled", "messages",
     (1, 10, 100, 1000, 10000, 100000), (1, 100, 10000))
