@@ -6,8 +6,11 @@
 #include <cstddef>
 #include <memory>
 #include <new>
+#include <span>
 #include <string>
 #include <utility>
+
+#include "base/assert.h"
 
 namespace restante {
 
@@ -19,11 +22,17 @@ public:
     /// the end of each.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     static constexpr std::size_t kept_max = 0;
+#elif defined(__clang__)
+    static constexpr bool is_sanitized =
+        __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+    static constexpr std::size_t kept_max = is_sanitized ? 0 : 16;
 #else
     static constexpr std::size_t kept_max = 16;
 #endif
 
+    /// At least 1.
     static void* allocate(std::size_t octets) {
+        ASSERT(octets > 0);
         const std::size_t size = size_of(octets);
         if (size >= kept_.size()) return ::operator new(octets);
         Shelf& shelf = kept_[size];
@@ -61,7 +70,7 @@ private:
     static constexpr std::size_t step = 16;   // octets
     static constexpr std::size_t sizes = 65;  // up to 1,024 octets
 
-    /// In steps, at least 1.
+    /// In steps.
     static std::size_t size_of(std::size_t octets) { return (octets + step - 1) / step; }
 
     static thread_local std::array<Shelf, sizes> kept_;
@@ -75,15 +84,26 @@ struct FromSlab {
     static void operator delete(void* block, std::size_t octets) { Slab::free(block, octets); }
 };
 
-/// Octets of a thread's blocks, with their owner.
-struct SlabDelete {
-    std::size_t octets = 0;
-    void operator()(char* block) const { Slab::free(block, octets); }
+/// Octets of a thread's blocks, or none. No larger than a pointer: idle sessions have one, too.
+class SlabOctets {
+public:
+    static constexpr std::size_t header_octets = sizeof(std::size_t);
+
+    SlabOctets() = default;
+    explicit SlabOctets(std::size_t count)
+        : count_(static_cast<std::size_t*>(Slab::allocate(header_octets + count))) {
+        *count_ = count;
+    }
+    bool is_held() const { return count_ != nullptr; }
+    std::span<char> octets() const { return {reinterpret_cast<char*>(count_.get() + 1), *count_}; }
+    void reset() { count_.reset(); }
+
+private:
+    struct Free {
+        void operator()(std::size_t* count) const { Slab::free(count, header_octets + *count); }
+    };
+    std::unique_ptr<std::size_t, Free> count_;  // the octets follow
 };
-using SlabOctets = std::unique_ptr<char[], SlabDelete>;
-inline SlabOctets slab_octets(std::size_t octets) {
-    return {static_cast<char*>(Slab::allocate(octets)), SlabDelete{octets}};
-}
 
 template <class T>
 struct SlabAllocator {

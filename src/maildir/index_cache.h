@@ -30,10 +30,15 @@ class IndexCache {
 public:
     /// `octets_max`: of all indexes in it, with what each costs beside its own; one that is larger
     /// by itself is not kept.
-    explicit IndexCache(std::size_t octets_max) : octets_max_(octets_max) {}
+    explicit IndexCache(std::size_t octets_max);
 
     CachedIndex find(std::string_view path);
+    /// For a large one room is made by and by: so many have to go that others would wait for that.
+    /// It is kept once it has come often enough.
     void put(std::string_view path, CachedIndex cached);
+
+    /// Indexes that one put() drives out at most: a third of a millisecond.
+    static constexpr int driven_out_max = 1024;
 
 private:
     struct Entry {

@@ -62,6 +62,7 @@ Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::run() {
     if (!has_same_names) co_await stored.open();
     const bool is_current =
         has_same_names || (cached.index != nullptr && is_same(cached.file, stored.file()));
+    if (is_current) stored.close();
     if (is_current && holds(cached.index->trust(), *now)) {
         const std::uint64_t octets = cached.index->encoded().size();
         if (!share_.resize(octets)) {  // what most logins need costs no frame
@@ -82,6 +83,7 @@ Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::run() {
             co_return previous;
         }
     }
+    cached.index.reset();
     Result<std::shared_ptr<const MaildropIndex>> rebuilt =
         co_await rebuild(std::move(previous), *now);
     if (!rebuilt) co_return rebuilt;

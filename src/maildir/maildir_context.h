@@ -23,7 +23,7 @@ struct StoreOptions {
     bool durable = true;  ///< fsync before UPDATE is acknowledged
     /// Of all stores with these options.
     std::shared_ptr<IndexMemory> index_memory = std::make_shared<IndexMemory>();
-    /// Of open indexes that each store keeps.
+    /// Of open indexes that each store keeps ([limits] index_cache, a reactor's part).
     std::size_t index_cache_octets = std::size_t{64} << 20;
 };
 

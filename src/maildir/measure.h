@@ -6,6 +6,7 @@
 
 #include "base/buffer_pool.h"
 #include "base/result.h"
+#include "base/slab.h"
 #include "maildir/content_digest.h"
 #include "pop3/message_meter.h"
 #include "ring/ring.h"

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/slab.h"
 #include "maildir/message_file.h"
 #include "ring/file_types.h"
 #include "ring/ring.h"

@@ -41,10 +41,12 @@ Task<void> StoredIndex::open() {
     if (opened >= 0) {
         opened_ = Handle(context_.ring, static_cast<int>(opened));
         file_ = identity_of(status);
+        if (status.octets > index_octets_max)
+            unreadable_ = Error{ErrorKind::exhausted, 0, "file too large"};
     } else if (opened == -ENOENT) {
         file_ = FileIdentity();
     } else {
-        complain(error_of_errno(static_cast<int>(-opened), index_name));
+        unreadable_ = error_of_errno(static_cast<int>(-opened), index_name);
         co_await look();
     }
 }
@@ -54,18 +56,24 @@ Task<void> StoredIndex::look() {
     file_ = found ? std::optional(*found) : std::nullopt;
 }
 
-Task<Result<std::shared_ptr<const MaildropIndex>>> StoredIndex::read(IndexMemory::Share& share) {
-    if (!opened_.is_open()) co_return nullptr;
-    const Handle file = std::move(opened_);
-    const std::uint64_t octets = file_->octets;
-    if (octets > index_octets_max) {
-        complain({ErrorKind::exhausted, 0, "file too large"});
-        co_return nullptr;
+/// Open, with room for what it holds; while others are waited for no descriptor is held.
+Task<Result<Handle>> StoredIndex::take(IndexMemory::Share& share) {
+    while (opened_.is_open() && !unreadable_ && !share.resize(file_->octets)) {
+        close();
+        const Result<void> room = co_await await_share(context_.ring, share, file_->octets);
+        if (!room) co_return std::unexpected(room.error());
+        co_await open();
     }
-    const Result<void> room = co_await await_share(context_.ring, share, octets);
-    if (!room) co_return std::unexpected(room.error());
+    co_return std::move(opened_);
+}
+
+Task<Result<std::shared_ptr<const MaildropIndex>>> StoredIndex::read(IndexMemory::Share& share) {
+    const Result<Handle> taken = co_await take(share);
+    if (!taken) co_return std::unexpected(taken.error());
+    if (unreadable_) complain(*unreadable_);
+    if (!taken->is_open() || unreadable_) co_return nullptr;
     Result<std::vector<char>> encoded =
-        co_await read_open_file(context_.ring, file.get(), octets, index_name);
+        co_await read_open_file(context_.ring, taken->get(), file_->octets, index_name);
     if (!encoded) {
         complain(encoded.error());
         co_return nullptr;

@@ -28,20 +28,24 @@ public:
     Task<void> open();
     /// Nothing: not open()ed, or it cannot be said.
     const std::optional<FileIdentity>& file() const { return file_; }
+    /// What it holds is not asked for; file() stays.
+    void close() { opened_.reset(); }
     /// nullptr: it is not there, or cannot be used. `share` is made as large as it takes;
-    /// exhausted, where there is no room for that.
+    /// exhausted, where there is no room for that. close()s.
     Task<Result<std::shared_ptr<const MaildropIndex>>> read(IndexMemory::Share& share);
     /// By `index`; file() is then what is there, whether it could be written or not.
     Task<void> replace(const MaildropIndex& index);
 
 private:
     Task<void> look();
+    Task<Result<Handle>> take(IndexMemory::Share& share);
     void complain(const Error& error) const;
 
     const MaildirContext& context_;
     const MaildropPlace& place_;
     const int directory_;
     Handle opened_;
+    std::optional<Error> unreadable_;
     std::optional<FileIdentity> file_;
 };
 

@@ -89,7 +89,7 @@ struct LimitsConfig {
     std::uint32_t connections_per_ip = 0;   ///< 0 = no limit
     std::uint32_t sessions_per_user = 0;    ///< 0 = no limit
     std::uint64_t index_memory_mib = 4096;  ///< of all maildrops' indexes
-    std::uint64_t index_cache_mib = 1024;   ///< of those that nobody has open, of all reactors
+    std::uint64_t index_cache_mib = 1024;   ///< of maildrops that were open, of all reactors
     Duration login_timeout = std::chrono::minutes(3);
     Duration idle_timeout = std::chrono::minutes(10);
     Duration failed_delay = std::chrono::seconds(2);

@@ -10,15 +10,15 @@ namespace restante {
 
 std::span<char> Output::store() {
     if (buffer_.is_held()) return buffer_.octets();
-    if (small_ != nullptr) return {small_.get(), small_.get_deleter().octets};
+    if (small_.is_held()) return small_.octets();
     return brief_;
 }
 
 /// Early replies wait in as much as they take.
 void Output::trim() {
     if (!is_early() || !buffer_.is_held()) return;
-    small_ = slab_octets(std::max<std::size_t>(small_octets, used_));
-    std::memcpy(small_.get(), buffer_.octets().data(), used_);
+    small_ = SlabOctets(std::max<std::size_t>(small_octets, used_));
+    std::memcpy(small_.octets().data(), buffer_.octets().data(), used_);
     buffer_.reset();
 }
 
@@ -34,10 +34,10 @@ std::span<char> Output::room() {
 }
 
 std::span<char> Output::line_room(std::size_t octets) {
-    const bool is_brief = !buffer_.is_held() && small_ == nullptr;
+    const bool is_brief = !buffer_.is_held() && !small_.is_held();
     if (is_brief && small_octets - used_ >= octets) {
-        small_ = slab_octets(small_octets);
-        std::memcpy(small_.get(), brief_, used_);
+        small_ = SlabOctets(small_octets);
+        std::memcpy(small_.octets().data(), brief_, used_);
     }
     const std::span<char> free = store().subspan(used_);
     return free.size() >= octets ? free : room();

@@ -80,8 +80,10 @@ public:
 private:
     /// A reply of several lines that is not sent in pieces: CAPA and the list of AUTH.
     static constexpr std::size_t short_reply_octets_max = 2 * pop3::response_line_octets_max;
-    /// A LIST of 20 messages, or the replies to a few commands.
-    static constexpr std::size_t small_octets = 256 + pop3::short_line_octets_max;
+    /// A LIST of 20 messages, or the replies to a few commands; with what the slab adds a size that
+    /// allocators have. Idle sessions keep the greeting there.
+    static constexpr std::size_t small_octets =
+        256 + pop3::short_line_octets_max - SlabOctets::header_octets;
     /// Most replies: "+OK 20 709124". Every idle session has as much.
     static constexpr std::size_t brief_octets = 24;
 

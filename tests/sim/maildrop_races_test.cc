@@ -249,6 +249,39 @@ TEST_CASE("a maildrop in memory is taken only while restante.index is what it wa
     CHECK(reactors.operations_of(Kind::read) == reads + 1);
 }
 
+TEST_CASE("a maildrop in memory is taken also where restante.index, the same, cannot be opened") {
+    TwoReactors reactors;
+    CHECK(reactors.seen(reactors.one) == both);
+    reactors.files().write_file(maildrop + "/another-program's", "");  // so the index is asked for
+    reactors.rest();
+    reactors.files().set_open_error(index_path, -EACCES);
+    const std::uint64_t listings = reactors.operations_of(Kind::list_directory);
+    CHECK(reactors.seen(reactors.one) == both);
+    CHECK(reactors.operations_of(Kind::list_directory) == listings);
+    CHECK_FALSE(reactors.log.text.contains("restante.index cannot be read"));
+    CHECK(reactors.seen(reactors.other) == both);
+    CHECK(reactors.operations_of(Kind::list_directory) > listings);
+    CHECK(reactors.log.text.contains("restante.index cannot be read"));
+}
+
+TEST_CASE("restante.index is not held open while there is no room for it") {
+    TwoReactors reactors;
+    CHECK(reactors.seen(reactors.one) == both);
+    reactors.rest();
+    IndexMemory::Share taken(*reactors.options.index_memory);
+    taken.exceed(taken.memory().octets_max());
+    std::size_t held = 0;
+    reactors.ring.after(Kind::sleep, 2, [&] {
+        held = reactors.sim_ring.open_descriptor_count();
+        taken.resize(0);
+    });
+    const std::uint64_t reads = reactors.operations_of(Kind::read);
+    const std::size_t held_before = reactors.sim_ring.open_descriptor_count();
+    CHECK(reactors.seen(reactors.other) == both);
+    CHECK(held == held_before + 2);  // the mail root and the maildrop
+    CHECK(reactors.operations_of(Kind::read) == reads + 1);
+}
+
 TEST_CASE("where restante.index could not be replaced, what is in memory counts, not the file") {
     TwoReactors reactors;
     CHECK(reactors.seen(reactors.one) == both);

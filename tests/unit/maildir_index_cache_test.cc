@@ -68,6 +68,23 @@ TEST_CASE("an index larger than the whole cache is not kept, and drives nothing 
     CHECK(cache.find("/var/vmail/a").index != nullptr);
 }
 
+TEST_CASE("room for a large index is made by and by") {
+    IndexCache cache(octets_max);
+    const CachedIndex small = index_of(1);
+    const std::size_t fitting = octets_max / (small.index->encoded().size() + 512);
+    REQUIRE(fitting > 3 * IndexCache::driven_out_max);
+    for (std::size_t number = 0; number < fitting; ++number) cache.put(path_of(number), small);
+    const CachedIndex large = index_of(25'000);
+    REQUIRE(large.index->encoded().size() < octets_max);
+    cache.put("/var/vmail/large", large);
+    CHECK(cache.find("/var/vmail/large").index == nullptr);
+    CHECK(cache.find(path_of(IndexCache::driven_out_max - 1)).index == nullptr);
+    CHECK(cache.find(path_of(IndexCache::driven_out_max)).index != nullptr);
+    for (std::size_t number = 0; number < fitting; number += IndexCache::driven_out_max)
+        cache.put("/var/vmail/large", large);
+    CHECK(cache.find("/var/vmail/large").index == large.index);
+}
+
 TEST_CASE("a cache of no octets keeps nothing") {
     IndexCache cache(0);
     cache.put("/var/vmail/a", index_of(1));
