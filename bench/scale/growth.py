@@ -99,7 +99,7 @@ class Growth:
             yield
 
     def _prepare(self, series):
-        """Each maildrop is opened once before anything counts, so that indexes are there."""
+        """Each maildrop is opened before anything counts, so that indexes are there."""
         points = known.points_of(series, self.pace.is_quick)
         if series is known.MAILDROPS:
             for reactors, running in self.servers.items():
