@@ -68,7 +68,7 @@ void store_header(std::vector<char>& file, Header header) {
 }
 
 template <class Record>
-void append(std::vector<char>& octets, const Record& record) {
+void append_record(std::vector<char>& octets, const Record& record) {
     const auto* first = reinterpret_cast<const char*>(&record);
     octets.insert(octets.end(), first, first + sizeof record);
 }
@@ -141,6 +141,16 @@ MaildropIndex::Listed MaildropIndex::listed(std::uint32_t at) const {
     ASSERT(at < count_);
     const MessageRecord record = message_record(file_, at);
     return {pop3::Octets(record.octets), text(record.id_at(), record.id_octets)};
+}
+
+std::uint64_t MaildropIndex::inode(std::uint32_t at) const {
+    ASSERT(at < count_);
+    return message_record(file_, at).inode;
+}
+
+bool MaildropIndex::is_measured(std::uint32_t at) const {
+    ASSERT(at < count_);
+    return message_record(file_, at).stored_octets != unmeasured;
 }
 
 std::uint32_t MaildropIndex::list(pop3::Listing listing, std::uint32_t first,
@@ -220,10 +230,11 @@ std::uint32_t next_generation(std::uint32_t previous, WallTime now) {
     return static_cast<std::uint32_t>(std::min<std::int64_t>(next, UINT32_MAX));
 }
 
-IndexBuilder::IndexBuilder(std::size_t messages_expected) {
-    static constexpr std::size_t name_octets_guess = 64;
-    messages_.reserve(messages_expected * sizeof(MessageRecord));
-    text_.reserve(messages_expected * name_octets_guess);
+IndexBuilder::IndexBuilder(std::size_t messages_expected, std::size_t text_octets_expected) {
+    file_.reserve(sizeof(Header) + messages_expected * sizeof(MessageRecord) +
+                  text_octets_expected);
+    file_.resize(sizeof(Header));
+    text_.reserve(text_octets_expected);
 }
 
 std::uint32_t IndexBuilder::add_text(std::string_view text) {
@@ -245,17 +256,37 @@ std::uint32_t IndexBuilder::add_dots(const pop3::MessageMeasure& measure) {
 }
 
 void IndexBuilder::add(const NewIndexedMessage& message, const pop3::MessageMeasure& measure) {
-    ASSERT(count_ < indexed_messages_max);
-    ASSERT(!message.name.empty() && message.name.size() <= file_name_octets_max);
-    ASSERT(pop3::is_unique_id(message.unique_id));
-    const bool id_follows = !message.name.starts_with(message.unique_id);
     MessageRecord record{};
-    record.inode = message.inode;
     record.modified_nanoseconds = message.modified.nanoseconds;
     record.stored_octets = std::min(measure.stored_octets, message_octets_max);
     record.octets = std::min(measure.octets.value(), message_octets_max);
     record.header_octets = std::min(measure.header_octets, message_octets_max);
+    record.is_wire_ready = measure.wire_ready ? 1 : 0;
     record.dots_after = add_dots(measure);
+    describe(message, record);
+}
+
+void IndexBuilder::add(const NewIndexedMessage& message, const MaildropIndex& other,
+                       std::uint32_t at) {
+    MessageRecord record = message_record(other.file_, at);
+    if (record.dots_after != 0) record.dots_after = add_dots(other.measure(at));
+    describe(message, record);
+}
+
+void IndexBuilder::add(const MaildropIndex& other, std::uint32_t at) {
+    MessageRecord record = message_record(other.file_, at);
+    if (record.dots_after != 0) record.dots_after = add_dots(other.measure(at));
+    const std::size_t id_octets = record.id_follows != 0 ? record.id_octets : 0;
+    record.name_at = add_text(other.text(record.name_at, record.name_octets + id_octets));
+    append(record);
+}
+
+// `record` tells what was measured.
+void IndexBuilder::describe(const NewIndexedMessage& message, MessageRecord record) {
+    ASSERT(!message.name.empty() && message.name.size() <= file_name_octets_max);
+    ASSERT(pop3::is_unique_id(message.unique_id));
+    const bool id_follows = !message.name.starts_with(message.unique_id);
+    record.inode = message.inode;
     record.name_at = add_text(message.name);
     if (id_follows) add_text(message.unique_id);
     record.id_follows = id_follows ? 1 : 0;
@@ -264,16 +295,21 @@ void IndexBuilder::add(const NewIndexedMessage& message, const pop3::MessageMeas
     record.id_octets = message.unique_id.size();
     record.id_kind = static_cast<std::uint64_t>(message.id_kind);
     record.is_current = message.folder == Folder::current ? 1 : 0;
-    record.is_wire_ready = measure.wire_ready ? 1 : 0;
-    append(messages_, record);
+    append(record);
+}
+
+void IndexBuilder::append(const MessageRecord& record) {
+    ASSERT(count_ < indexed_messages_max);
+    append_record(file_, record);
+    if (record.stored_octets == unmeasured) has_unmeasured_ = true;
     octets_ += record.octets;
     ++count_;
 }
 
 void IndexBuilder::retire(const RetiredId& retired) {
     ASSERT(pop3::is_unique_id(retired.unique_id));
-    append(retired_, RetiredRecord{retired.inode, add_text(retired.unique_id),
-                                   static_cast<std::uint32_t>(retired.unique_id.size())});
+    append_record(retired_, RetiredRecord{retired.inode, add_text(retired.unique_id),
+                                          static_cast<std::uint32_t>(retired.unique_id.size())});
     ++retired_count_;
 }
 
@@ -292,16 +328,18 @@ std::shared_ptr<const MaildropIndex> IndexBuilder::build(const IndexTrust& trust
     set_trust(header, trust);
     const std::optional<Sections> sections = sections_of(header);
     ASSERT(sections.has_value());
-    std::vector<char> file(sections->end);
-    const auto store = [&file](std::size_t at, const void* source, std::size_t octets) {
-        if (octets > 0) std::memcpy(file.data() + at, source, octets);
+    file_.reserve(sections->end);  // if too little was expected
+    const auto store = [this](const auto& part) {
+        const auto octets = std::as_bytes(std::span(part));
+        const auto* first = reinterpret_cast<const char*>(octets.data());
+        file_.insert(file_.end(), first, first + octets.size());
     };
-    store(sizeof header, messages_.data(), messages_.size());
-    store(sections->retired_at, retired_.data(), retired_.size());
-    store(sections->dots_at, dots_.data(), dots_.size() * sizeof(std::uint64_t));
-    store(sections->text_at, text_.data(), text_.size());
-    store_header(file, header);
-    return std::make_shared<const MaildropIndex>(std::move(file),
+    store(retired_);
+    store(dots_);
+    store(text_);
+    ASSERT(file_.size() == sections->end);
+    store_header(file_, header);
+    return std::make_shared<const MaildropIndex>(std::move(file_),
                                                  MaildropIndex::Layout{header, *sections});
 }
 

@@ -27,6 +27,10 @@
 
 namespace restante {
 
+namespace index_layout {
+struct MessageRecord;
+}
+
 /// Most messages an index holds; with the longest names and ids the offsets still fit 32 bits.
 inline constexpr std::uint32_t indexed_messages_max = 3'000'000;
 
@@ -122,7 +126,8 @@ public:
     std::span<const char> encoded() const { return file_; }
 
     std::uint32_t count() const { return count_; }
-    pop3::Octets octets() const { return octets_; }  ///< of all messages
+    std::size_t text_octets() const { return file_.size() - text_at_; }  ///< of names and ids
+    pop3::Octets octets() const { return octets_; }                      ///< of all messages
     /// `at` < count(), also below.
     IndexedMessage message(std::uint32_t at) const;
     /// What LIST and UIDL say of it: one look at its record.
@@ -131,6 +136,8 @@ public:
         std::string_view unique_id;
     };
     Listed listed(std::uint32_t at) const;
+    std::uint64_t inode(std::uint32_t at) const;
+    bool is_measured(std::uint32_t at) const;  ///< else its octets are not known
     /// As Maildrop::list() has it: straight from the records.
     std::uint32_t list(pop3::Listing listing, std::uint32_t first, const pop3::DeletionMarks& marks,
                        pop3::ListingWriter& lines) const;
@@ -179,27 +186,36 @@ struct NewIndexedMessage {
 /// is ahead of what is left of the old one.
 std::uint32_t next_generation(std::uint32_t previous, WallTime now);
 
-/// Puts an index together; use once.
+/// Puts an index together; use once. Where the octets of names and ids are as expected, nothing is
+/// copied but these.
 class IndexBuilder {
 public:
-    explicit IndexBuilder(std::size_t messages_expected = 0);
+    explicit IndexBuilder(std::size_t messages_expected = 0, std::size_t text_octets_expected = 0);
     /// In the order of the message numbers; at most indexed_messages_max times.
     void add(const NewIndexedMessage& message, const pop3::MessageMeasure& measure);
+    /// What was measured, and when, is what `other` says of its message `at`.
+    void add(const NewIndexedMessage& message, const MaildropIndex& other, std::uint32_t at);
+    /// All is what `other` says of its message `at`.
+    void add(const MaildropIndex& other, std::uint32_t at);
+    bool has_unmeasured() const { return has_unmeasured_; }  ///< among those added
     void retire(const RetiredId& retired);
     std::shared_ptr<const MaildropIndex> build(const IndexTrust& trust,
                                                std::uint32_t generation = 0);
 
 private:
+    void describe(const NewIndexedMessage& message, index_layout::MessageRecord record);
+    void append(const index_layout::MessageRecord& record);
     std::uint32_t add_text(std::string_view text);
     std::uint32_t add_dots(const pop3::MessageMeasure& measure);
 
-    std::vector<char> messages_;  // records as in the file
+    std::vector<char> file_;  // room for the header, and the records
     std::vector<char> retired_;
     std::vector<std::uint64_t> dots_;
     std::vector<char> text_;
     std::uint32_t count_ = 0;
     std::uint32_t retired_count_ = 0;
     std::uint64_t octets_ = 0;
+    bool has_unmeasured_ = false;
 };
 
 /// Finds messages of an index by base name (FileTable): for a listing that is compared with its

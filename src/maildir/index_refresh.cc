@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "maildir/aside.h"
-#include "maildir/foreign_lists.h"
+#include "maildir/kept_ids.h"
 #include "maildir/maildir_name.h"
 
 namespace restante {
@@ -34,6 +34,12 @@ FolderTrust trust_in(const FolderState& state) {
 /// Both are known, and the same.
 bool is_same(const std::optional<FileIdentity>& then, const std::optional<FileIdentity>& now) {
     return then && now && same_file(*then, *now);
+}
+
+/// Who had which id, and in which order, still holds.
+bool is_alike(const IndexTrust& then, const IndexTrust& now) {
+    return then.policy == now.policy && same_file(then.dovecot_uidlist, now.dovecot_uidlist) &&
+           same_file(then.courier_sizelist, now.courier_sizelist);
 }
 
 /// What making an index takes beside it.
@@ -167,17 +173,10 @@ Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::rebuild(
         previous == nullptr ? 0 : previous->count() * making_octets_a_message;
     Result<void> room = co_await await_share(context_.ring, share_, beside + foretold);
     if (!room) co_return std::unexpected(room.error());
-    const Result<LoadedLists> lists = co_await load_foreign_lists(context_, place_, directory_);
+    Result<LoadedLists> lists = co_await load_foreign_lists(context_, place_, directory_);
     if (!lists) co_return std::unexpected(lists.error());
-    std::optional<IndexLookup> lookup;
-    if (previous != nullptr) {
-        const std::size_t messages = previous->count();
-        const auto look_up = [&lookup, &previous] { lookup.emplace(std::move(previous)); };
-        co_await run_aside(context_.ring, messages, look_up);
-    }
-    const UniqueIdSources sources{lookup ? &*lookup : nullptr,
-                                  lists->dovecot ? &*lists->dovecot : nullptr,
-                                  lists->courier ? &*lists->courier : nullptr};
+    const bool is_as_then = previous != nullptr && is_alike(previous->trust(), trust);
+    Known known{std::move(previous), std::move(*lists), is_as_then};
     for (int i = 0; i < rebuilds_max; ++i) {
         Result<Scan> scan = co_await scan_maildir(context_.ring, directory_);
         if (!scan) co_return std::unexpected(scan.error());
@@ -193,7 +192,7 @@ Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::rebuild(
             continue;
         }
         Result<std::shared_ptr<const MaildropIndex>> made =
-            co_await make_index(*scan, sources, trust);
+            co_await make_index(*scan, known, trust);
         if (!made || *made != nullptr) co_return made;
     }
     co_return std::unexpected(
@@ -201,64 +200,88 @@ Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::rebuild(
 }
 
 /// nullptr: a file of `scan` was gone when it was to be read.
-Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::make_index(
-    const Scan& scan, const UniqueIdSources& sources, IndexTrust trust) {
-    const std::size_t messages = scan.files.size();
-    std::optional<UniqueIdAssignment> assignment;
-    const auto assign = [this, &assignment, &sources, &scan] {
-        assignment.emplace(context_.options.unique_ids, sources, scan.files);
-    };
-    co_await run_aside(context_.ring, messages, assign);
-    std::vector<ContentHash> digests;
-    Result<Attempt> attempt = co_await read_digests(*assignment, scan, digests);
+Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::make_index(Scan& scan,
+                                                                            Known& known,
+                                                                            IndexTrust trust) {
+    const Result<std::optional<AssignedIds>> ids = co_await assign_ids(scan, known);
+    if (!ids) co_return std::unexpected(ids.error());
+    if (!*ids) co_return nullptr;
+    const Result<Attempt> attempt = co_await read_new(**ids, scan, known.previous.get());
     if (!attempt) co_return std::unexpected(attempt.error());
     if (*attempt == Attempt::file_gone) co_return nullptr;
-    AssignedIds ids;
+    now_ = context_.ring.wall_time();
+    std::shared_ptr<const MaildropIndex> made;
+    const auto make = [this, &made, &scan, &ids, &known, &trust] {
+        made = build(scan, **ids, known.previous.get(), trust);
+        measures_.clear();
+    };
+    co_await run_aside(context_.ring, scan.files.size(), make);
+    co_return made;
+}
+
+/// Nothing: as make_index() has it.
+Task<Result<std::optional<AssignedIds>>> IndexRefresh::assign_ids(Scan& scan, Known& known) {
+    const UniqueIdPolicy& policy = context_.options.unique_ids;
+    const ForeignLists lists{known.lists.dovecot ? &*known.lists.dovecot : nullptr,
+                             known.lists.courier ? &*known.lists.courier : nullptr};
+    std::optional<AssignedIds> ids;
+    std::optional<UniqueIdAssignment> assignment;
+    const auto assign = [&] {
+        if (known.is_alike) ids = keep_ids(policy, lists, *known.previous, scan.files);
+        if (ids) return;
+        sort_files(scan);
+        if (known.previous != nullptr && !known.lookup) known.lookup.emplace(known.previous);
+        assignment.emplace(policy, UniqueIdSources{known.lookup ? &*known.lookup : nullptr, lists},
+                           scan.files);
+    };
+    const std::size_t known_count = known.previous == nullptr ? 0 : known.previous->count();
+    const std::size_t messages = std::max(scan.files.size(), known_count);
+    co_await run_aside(context_.ring, messages, assign);
+    if (ids) co_return ids;
+    std::vector<ContentHash> digests;
+    const Result<Attempt> attempt = co_await read_digests(*assignment, scan, digests);
+    if (!attempt) co_return std::unexpected(attempt.error());
+    if (*attempt == Attempt::file_gone) co_return std::nullopt;
     const auto finish = [&ids, &assignment, &digests] {
         ids = assignment->finish(digests);
         assignment.reset();
     };
     co_await run_aside(context_.ring, messages, finish);
-    attempt = co_await read_new(ids, scan, sources.previous);
-    if (!attempt) co_return std::unexpected(attempt.error());
-    if (*attempt == Attempt::file_gone) co_return nullptr;
-    now_ = context_.ring.wall_time();
-    std::shared_ptr<const MaildropIndex> made;
-    const auto make = [this, &made, &scan, &ids, &sources, &trust] {
-        made = build(scan, ids, sources.previous, trust);
-        measures_.clear();
-    };
-    co_await run_aside(context_.ring, messages, make);
-    co_return made;
+    co_return ids;
 }
 
 std::shared_ptr<const MaildropIndex> IndexRefresh::build(const Scan& scan, const AssignedIds& ids,
-                                                         const IndexLookup* previous,
+                                                         const MaildropIndex* previous,
                                                          IndexTrust trust) const {
-    IndexBuilder builder(ids.messages.size());
+    std::size_t text_octets = 0;
+    for (const ScannedFile& file : scan.files) text_octets += file.name.size();
+    IndexBuilder builder(ids.messages.size(), text_octets);
     trust.fresh = trust_in(scan.fresh);
     trust.current = trust_in(scan.current);
     for (const AssignedMessage& message : ids.messages) {
+        if (message.is_unchanged) {
+            builder.add(*previous, *message.previous);
+            continue;
+        }
         const ScannedFile& file = scan.files[message.file];
-        const MeasuredFile* read = measured(file);
-        const pop3::MessageMeasure measure =
-            read != nullptr ? read->measure : previous->index().measure(message.previous.value());
-        const std::uint64_t inode = read != nullptr ? read->inode : file.inode;
-        const WallTime modified = read != nullptr
-                                      ? read->modified
-                                      : previous->index().message(*message.previous).modified;
-        builder.add(
-            {file.name, ids.unique_id(message), file.folder, message.id_kind, inode, modified},
-            measure);
-        if (measure.stored_octets >= unmeasured) trust.has_unmeasured = true;
+        NewIndexedMessage made{file.name, message.unique_id, file.folder, message.id_kind,
+                               file.inode};
+        if (const MeasuredFile* read = measured(file)) {
+            made.inode = read->inode;
+            made.modified = read->modified;
+            builder.add(made, read->measure);
+        } else {
+            builder.add(made, *previous, message.previous.value());
+        }
     }
     for (const RetiredId& retired : ids.retired) builder.retire(retired);
-    const std::uint32_t former = previous == nullptr ? 0 : previous->index().generation();
+    trust.has_unmeasured = builder.has_unmeasured();
+    const std::uint32_t former = previous == nullptr ? 0 : previous->generation();
     return builder.build(trust, next_generation(former, now_));
 }
 
 const MeasuredFile* IndexRefresh::measured(const ScannedFile& file) const {
-    const auto found = measures_.find({std::string(base_name(file.name)), file.inode});
+    const auto found = measures_.find(std::tuple(file.inode, file.base()));
     return found == measures_.end() ? nullptr : &found->second;
 }
 
@@ -277,7 +300,7 @@ Task<Result<IndexRefresh::Attempt>> IndexRefresh::read_digests(const UniqueIdAss
 }
 
 Task<Result<IndexRefresh::Attempt>> IndexRefresh::read_new(const AssignedIds& ids, const Scan& scan,
-                                                           const IndexLookup* previous) {
+                                                           const MaildropIndex* previous) {
     Reading reading;
     const auto choose = [this, &reading, &ids, &scan, previous] {
         reading.files = unmeasured_files(ids, scan, previous);
@@ -290,15 +313,12 @@ Task<Result<IndexRefresh::Attempt>> IndexRefresh::read_new(const AssignedIds& id
     co_return reading.outcome;
 }
 
-std::vector<const ScannedFile*> IndexRefresh::unmeasured_files(const AssignedIds& ids,
-                                                               const Scan& scan,
-                                                               const IndexLookup* previous) const {
+std::vector<const ScannedFile*> IndexRefresh::unmeasured_files(
+    const AssignedIds& ids, const Scan& scan, const MaildropIndex* previous) const {
     std::vector<const ScannedFile*> files;
     for (const AssignedMessage& message : ids.messages) {
         const ScannedFile& file = scan.files[message.file];
-        const bool is_known =
-            message.previous &&
-            previous->index().measure(*message.previous).stored_octets != unmeasured;
+        const bool is_known = message.previous && previous->is_measured(*message.previous);
         if (!is_known && measured(file) == nullptr) files.push_back(&file);
     }
     return files;
@@ -324,7 +344,7 @@ Task<Result<IndexRefresh::Attempt>> IndexRefresh::measure(const ScannedFile& fil
         const Result<Attempt> attempt = co_await stand_in(file, read.error());
         co_return attempt;
     }
-    measures_[{std::string(base_name(file.name)), file.inode}] = *read;
+    measure_of(file) = *read;
     co_return Attempt::done;
 }
 
@@ -344,7 +364,7 @@ Task<Result<IndexRefresh::Attempt>> IndexRefresh::stand_in(const ScannedFile& fi
     unreadable.measure.octets = pop3::Octets(status.octets);
     unreadable.measure.stored_octets = unmeasured;
     unreadable.inode = status.inode;
-    measures_[{std::string(base_name(file.name)), file.inode}] = unreadable;
+    measure_of(file) = unreadable;
     co_return Attempt::done;
 }
 

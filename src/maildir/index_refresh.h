@@ -5,10 +5,11 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 #include "base/result.h"
+#include "maildir/foreign_lists.h"
 #include "maildir/index_file.h"
 #include "maildir/maildir_context.h"
 #include "maildir/measure.h"
@@ -38,9 +39,16 @@ public:
     IndexMemory::Share take_share() { return std::move(share_); }
 
 private:
-    /// By base name and inode: what was read stays good when the folders have to be listed again.
-    using Measures = std::map<std::pair<std::string, std::uint64_t>, MeasuredFile>;
+    /// By inode and base name: what was read stays good when the folders have to be listed again.
+    using Measures = std::map<std::tuple<std::uint64_t, std::string>, MeasuredFile, std::less<>>;
     enum class Attempt : std::uint8_t { done, file_gone };
+    /// What is known besides the files.
+    struct Known {
+        std::shared_ptr<const MaildropIndex> previous;  ///< nullptr = none
+        LoadedLists lists;
+        bool is_alike;  ///< as when `previous` was made: policy and lists
+        std::optional<IndexLookup> lookup = std::nullopt;  ///< made where it is needed
+    };
 
     Task<std::optional<FileIdentity>> identify_maildrop();
     Task<Result<IndexTrust>> look(std::optional<IndexTrust> then);
@@ -48,9 +56,9 @@ private:
         std::shared_ptr<const MaildropIndex> kept, StoredIndex& stored);
     Task<Result<std::shared_ptr<const MaildropIndex>>> rebuild(
         std::shared_ptr<const MaildropIndex> previous, IndexTrust trust);
-    Task<Result<std::shared_ptr<const MaildropIndex>>> make_index(const Scan& scan,
-                                                                  const UniqueIdSources& sources,
+    Task<Result<std::shared_ptr<const MaildropIndex>>> make_index(Scan& scan, Known& known,
                                                                   IndexTrust trust);
+    Task<Result<std::optional<AssignedIds>>> assign_ids(Scan& scan, Known& known);
     Task<Result<Attempt>> read_digests(const UniqueIdAssignment& assignment, const Scan& scan,
                                        std::vector<ContentHash>& digests);
     /// What several readers share: the first that fails ends them all.
@@ -60,15 +68,19 @@ private:
         Result<Attempt> outcome = Attempt::done;
     };
     Task<Result<Attempt>> read_new(const AssignedIds& ids, const Scan& scan,
-                                   const IndexLookup* previous);
+                                   const MaildropIndex* previous);
     Task<void> read_some(Reading& reading);
     Task<Result<Attempt>> measure(const ScannedFile& file, bool with_content);
     Task<Result<Attempt>> stand_in(const ScannedFile& file, Error error);
     const MeasuredFile* measured(const ScannedFile& file) const;
+    MeasuredFile& measure_of(const ScannedFile& file) {
+        return measures_[{file.inode, std::string(file.base())}];
+    }
     std::vector<const ScannedFile*> unmeasured_files(const AssignedIds& ids, const Scan& scan,
-                                                     const IndexLookup* previous) const;
+                                                     const MaildropIndex* previous) const;
     std::shared_ptr<const MaildropIndex> build(const Scan& scan, const AssignedIds& ids,
-                                               const IndexLookup* previous, IndexTrust trust) const;
+                                               const MaildropIndex* previous,
+                                               IndexTrust trust) const;
 
     const MaildirContext& context_;
     const MaildropPlace& place_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "maildir/aside.h"
 #include "maildir/index_refresh.h"
 #include "maildir/maildir_name.h"
 
@@ -115,6 +116,8 @@ Task<Result<void>> MaildirMaildrop::scan_again() {
     last_scan_.reset();
     Result<Scan> scan = co_await scan_maildir(context_.ring, directory_.get());
     if (!scan) co_return std::unexpected(scan.error());
+    const auto sort = [&scan] { sort_files(*scan); };
+    co_await run_aside(context_.ring, scan->files.size(), sort);
     last_scan_ = std::make_unique<Scan>(std::move(*scan));
     co_return Result<void>();
 }
@@ -132,11 +135,15 @@ Task<void> MaildirMaildrop::note_changed(std::uint32_t index) {
 /// What was opened, but that the noted messages have to be measured anew. This session keeps what
 /// it has said.
 std::shared_ptr<const MaildropIndex> MaildirMaildrop::noted_index() {
-    IndexBuilder builder(index_->count());
+    IndexBuilder builder(index_->count(), index_->text_octets());
     for (std::uint32_t at = 0; at < index_->count(); ++at) {
+        if (!changes_->noted.contains(at)) {
+            builder.add(*index_, at);
+            continue;
+        }
         const IndexedMessage message = index_->message(at);
         pop3::MessageMeasure measure = index_->measure(at);
-        if (changes_->noted.contains(at)) measure.stored_octets = unmeasured;
+        measure.stored_octets = unmeasured;
         builder.add({message.name, message.unique_id, message.folder, message.id_kind,
                      message.inode, message.modified},
                     measure);

@@ -49,11 +49,11 @@ Task<Result<void>> list_folder(Ring& ring, const OpenFolder& open, Scan& scan) {
         co_return std::unexpected(error_of_errno(static_cast<int>(-listed), "list folder"));
     std::size_t longest = 0;
     const auto choose = [&scan, &listing, &open, &longest] {
+        scan.files.reserve(scan.files.size() + listing.entries().size());
         for (const DirectoryListing::Entry& entry : listing.entries()) {
-            const std::string_view name = listing.name(entry);
-            if (entry.kind != FileKind::regular || !is_message_name(name)) continue;
-            longest = std::max(longest, name.size());
-            scan.files.push_back({name, entry.inode, open.folder});
+            if (entry.kind != FileKind::regular || !is_message_name(entry.name)) continue;
+            longest = std::max(longest, entry.name.size());
+            scan.files.push_back({entry.name, entry.inode, open.folder});
         }
     };
     co_await run_aside(ring, listing.entries().size(), choose);
@@ -139,16 +139,7 @@ Task<Result<Pass>> list_both(Ring& ring, const BothOpen& open, const Look& befor
 }
 
 /// Base name and inode.
-auto key_of(const ScannedFile& file) { return std::tuple(base_name(file.name), file.inode); }
-
-/// One of each base name and inode: the one that was listed last, which is the likeliest to be
-/// there still.
-void drop_repeats(std::vector<ScannedFile>& files) {
-    std::ranges::reverse(files);
-    std::ranges::stable_sort(files, {}, key_of);
-    const auto repeats = std::ranges::unique(files, {}, key_of);
-    files.erase(repeats.begin(), repeats.end());
-}
+auto key_of(const ScannedFile& file) { return std::tuple(file.base(), file.inode); }
 
 }  // namespace
 
@@ -182,14 +173,19 @@ Task<Result<Scan>> scan_maildir(Ring& ring, int maildrop) {
         scan.files.insert(scan.files.end(), pass->scan.files.begin(), pass->scan.files.end());
         scan.listings.splice(scan.listings.end(), pass->scan.listings);
     }
-    const auto sort = [&scan] { drop_repeats(scan.files); };
-    co_await run_aside(ring, scan.files.size(), sort);
     co_return scan;
+}
+
+void sort_files(Scan& scan) {
+    std::ranges::reverse(scan.files);
+    std::ranges::stable_sort(scan.files, {}, key_of);
+    const auto repeats = std::ranges::unique(scan.files, {}, key_of);
+    scan.files.erase(repeats.begin(), repeats.end());
 }
 
 std::span<const ScannedFile> files_named(const Scan& scan, std::string_view base) {
     const auto [first, last] = std::ranges::equal_range(
-        scan.files, base, {}, [](const ScannedFile& file) { return base_name(file.name); });
+        scan.files, base, {}, [](const ScannedFile& file) { return file.base(); });
     return {first, last};
 }
 

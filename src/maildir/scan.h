@@ -32,7 +32,7 @@ struct FolderState {
     bool is_settled = false;
 };
 
-/// Every message file, each once: by base name and inode, and in that order.
+/// Every message file, in the order of the listings; one that was listed again, again.
 struct Scan {
     std::vector<ScannedFile> files;
     FolderState fresh;
@@ -47,7 +47,11 @@ struct Scan {
 inline constexpr int scans_max = 4;
 Task<Result<Scan>> scan_maildir(Ring& ring, int maildrop);
 
-/// The files of `scan` with this base name.
+/// Of files with one base name and inode leaves the one that was listed last, which is the
+/// likeliest to be there still; puts them in order of both.
+void sort_files(Scan& scan);
+
+/// The files of `scan`, which is sorted, with this base name.
 std::span<const ScannedFile> files_named(const Scan& scan, std::string_view base);
 
 /// Both folders have the status that they had after `scan`.

@@ -11,7 +11,7 @@
 #include "maildir/dovecot_uidlist.h"
 #include "maildir/index_file.h"
 #include "maildir/maildir_name.h"
-#include "maildir/text_arena.h"
+#include "base/text_arena.h"
 #include "maildir/uidl_format.h"
 
 namespace restante {

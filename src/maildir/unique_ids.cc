@@ -46,7 +46,7 @@ void UniqueIdAssignment::collect(std::span<const ScannedFile> files) {
     static_assert(Folder::current > Folder::fresh);
     candidates_.reserve(files.size());
     for (std::uint32_t file = 0; file < files.size(); ++file) {
-        const std::string_view base = base_name(files[file].name);
+        const std::string_view base = files[file].base();
         const std::uint64_t inode = files[file].inode;
         if (names_.add(base, inode, static_cast<std::uint32_t>(candidates_.size()))) {
             candidates_.push_back({.file = file, .base = base, .inode = inode});
@@ -198,18 +198,14 @@ AssignedIds UniqueIdAssignment::finish(std::span<const ContentHash> digests) {
         retire_lost_ids();
     }
     AssignedIds assigned;
-    auto text = std::make_unique<std::string>();
     assigned.messages.reserve(candidates_.size());
     for (const std::uint32_t at : in_number_order()) {
         const Candidate& candidate = candidates_[at];
         ASSERT(pop3::is_unique_id(candidate.id));
-        assigned.messages.push_back({candidate.file, static_cast<std::uint32_t>(text->size()),
-                                     static_cast<std::uint8_t>(candidate.id.size()),
-                                     candidate.id_kind, candidate.previous});
-        *text += candidate.id;
+        assigned.messages.push_back({assigned.text.add(candidate.id), candidate.file,
+                                     candidate.previous, candidate.id_kind});
     }
-    add_retired_ids(assigned, *text);
-    assigned.text = std::move(text);
+    add_retired_ids(assigned);
     return assigned;
 }
 
@@ -287,7 +283,7 @@ std::vector<std::uint32_t> UniqueIdAssignment::in_number_order() const {
     return order;
 }
 
-void UniqueIdAssignment::add_retired_ids(AssignedIds& assigned, std::string& text) {
+void UniqueIdAssignment::add_retired_ids(AssignedIds& assigned) {
     if (retired_.empty()) return;
     IdSet claimed(candidates_.size());
     for (const Candidate& candidate : candidates_) claimed.insert(wanted_.of(candidate.base).id);
@@ -300,13 +296,7 @@ void UniqueIdAssignment::add_retired_ids(AssignedIds& assigned, std::string& tex
         kept.push_back(*retired);
     }
     std::ranges::reverse(kept);
-    std::size_t at = text.size();
-    for (const RetiredId& retired : kept) text += retired.unique_id;
-    for (RetiredId& retired : kept) {
-        const std::size_t octets = retired.unique_id.size();
-        retired.unique_id = std::string_view(text).substr(at, octets);
-        at += octets;
-    }
+    for (RetiredId& retired : kept) retired.unique_id = assigned.text.add(retired.unique_id);
     assigned.retired = std::move(kept);
 }
 

@@ -19,12 +19,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/text_arena.h"
 #include "maildir/content_digest.h"
 #include "maildir/file_table.h"
 #include "maildir/index_file.h"
 #include "maildir/message_file.h"
 #include "maildir/name_table.h"
-#include "maildir/text_arena.h"
 #include "maildir/unique_id_policy.h"
 
 namespace restante {
@@ -36,23 +36,20 @@ struct UniqueIdSources {
 };
 
 struct AssignedMessage {
+    std::string_view unique_id;
     std::uint32_t file;  ///< position in the files given
-    std::uint32_t id_at;
-    std::uint8_t id_octets;
-    UniqueIdKind id_kind;
     /// The message of the previous index in the same file (base name and inode), whatever its
     /// policy: its octets hold while the file's size does.
     std::optional<std::uint32_t> previous;
+    UniqueIdKind id_kind;
+    bool is_unchanged = false;  ///< all that `previous` says of it holds, name and folder, too
 };
 
-/// Movable; owns its text.
+/// Movable. Views into `text`, or into the previous index.
 struct AssignedIds {
     std::vector<AssignedMessage> messages;  ///< in the order of their numbers
-    std::vector<RetiredId> retired;         ///< for the next index; views into `text`
-    std::unique_ptr<const std::string> text;
-    std::string_view unique_id(const AssignedMessage& message) const {
-        return std::string_view(*text).substr(message.id_at, message.id_octets);
-    }
+    std::vector<RetiredId> retired;         ///< for the next index
+    TextArena text;
 };
 
 /// Retired ids that no file claims are kept up to this many, the newest.
@@ -124,7 +121,7 @@ private:
     void give_wanted_id(const Contender& contender);
     void give_content_ids(std::span<const Contender> contenders);
     std::vector<std::uint32_t> in_number_order() const;
-    void add_retired_ids(AssignedIds& assigned, std::string& text);
+    void add_retired_ids(AssignedIds& assigned);
 
     const MaildropIndex* previous_ = nullptr;  // nullptr = none
     const IndexLookup* lookup_ = nullptr;      // into previous_

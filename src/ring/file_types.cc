@@ -16,15 +16,4 @@ bool is_local_storage(long file_system_type) {
     return std::ranges::find(known_local, file_system_type) != known_local.end();
 }
 
-void DirectoryListing::add(std::string_view name, std::uint64_t inode, FileKind kind) {
-    entries_.push_back({static_cast<std::uint32_t>(names_.size()),
-                        static_cast<std::uint32_t>(name.size()), inode, kind});
-    names_.append(name);
-}
-
-void DirectoryListing::clear() {
-    names_.clear();
-    entries_.clear();
-}
-
 }  // namespace restante

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/text_arena.h"
 
 namespace restante {
 
@@ -32,26 +33,24 @@ struct FileStatus {
     friend bool operator==(const FileStatus&, const FileStatus&) = default;
 };
 
-/// The entries of a directory, without "." and "..", in no order; the names in one block.
+/// The entries of a directory, without "." and "..", in no order.
 class DirectoryListing {
 public:
     struct Entry {
-        std::uint32_t name_offset;
-        std::uint32_t name_octets;
+        std::string_view name;  ///< the listing owns it
         std::uint64_t inode;
         FileKind kind;  ///< of the entry itself: a symbolic link is `other`
     };
-    void add(std::string_view name, std::uint64_t inode, FileKind kind);
-    void clear();
+    void add(std::string_view name, std::uint64_t inode, FileKind kind) {
+        entries_.push_back({names_.add(name), inode, kind});
+    }
+    void clear() { *this = DirectoryListing(); }
     std::span<const Entry> entries() const { return entries_; }
     /// What it takes.
-    std::size_t octets() const { return names_.capacity() + entries_.capacity() * sizeof(Entry); }
-    std::string_view name(const Entry& entry) const {
-        return std::string_view(names_).substr(entry.name_offset, entry.name_octets);
-    }
+    std::size_t octets() const { return names_.octets() + entries_.capacity() * sizeof(Entry); }
 
 private:
-    std::string names_;
+    TextArena names_;
     std::vector<Entry> entries_;
 };
 

@@ -66,7 +66,7 @@ private:
         if (request.kind != Kind::list_directory) return;
         DirectoryListing other;
         for (const DirectoryListing::Entry& entry : request.listing->entries())
-            other.add(request.listing->name(entry), entry.inode + 1'000'000, entry.kind);
+            other.add(entry.name, entry.inode + 1'000'000, entry.kind);
         *request.listing = std::move(other);
     }
     void run_actions(Kind kind) {

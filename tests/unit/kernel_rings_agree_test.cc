@@ -146,7 +146,7 @@ private:
         tell(fmt::format("list {}", ask(Request::list_directory(folder_.get(), listing))));
         std::set<std::string> entries;
         for (const DirectoryListing::Entry& entry : listing.entries()) {
-            entries.insert(fmt::format("{} {}", listing.name(entry), static_cast<int>(entry.kind)));
+            entries.insert(fmt::format("{} {}", entry.name, static_cast<int>(entry.kind)));
         }
         for (const std::string& entry : entries) tell(entry);
     }

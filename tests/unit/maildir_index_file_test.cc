@@ -82,6 +82,24 @@ std::uint64_t read_all(const MaildropIndex& index) {
     return sum;
 }
 
+TEST_CASE("messages that are taken over from another index are as they were") {
+    const auto former = sample();
+    IndexBuilder builder(former->count(), former->text_octets());
+    for (std::uint32_t at = 0; at < former->count(); ++at) builder.add(*former, at);
+    builder.retire(former->retired(0));
+    CHECK(octets_of(*builder.build(some_trust())) == octets_of(*former));
+    IndexBuilder renamed;
+    renamed.add({"2.b.host:2,S", "2.b.host", Folder::current, UniqueIdKind::derived, 21}, *former,
+                2);
+    CHECK_FALSE(renamed.has_unmeasured());
+    const auto index = renamed.build({});
+    CHECK(index->measure(0) == measure_with_dots(1000));
+    CHECK(index->message(0).name == "2.b.host:2,S");
+    CHECK(index->message(0).unique_id == "2.b.host");
+    CHECK(index->message(0).inode == 21);
+    CHECK(index->message(0).modified == former->message(2).modified);
+}
+
 TEST_CASE("an index says what was put into it, also after a round trip through its octets") {
     const auto built = sample();
     for (const auto& index : {built, MaildropIndex::decode(octets_of(*built))}) {

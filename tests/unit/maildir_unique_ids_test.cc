@@ -1,112 +1,20 @@
-#include "maildir/unique_ids.h"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <map>
 #include <random>
-#include <set>
 #include <string>
 #include <vector>
 
-#include "pop3/types.h"
+#include "unique_ids_world.h"
 
 namespace restante {
 namespace {
 
 using Mode = UniqueIdPolicy::Mode;
-
-struct File {
-    std::string name;
-    std::uint64_t inode;
-    std::string content = "x";
-    Folder folder = Folder::current;
-};
-
-/// A maildrop with its lists, and the index that the last opening left.
-class World {
-public:
-    std::vector<File> files;
-    std::string uidlist;   // "" = none
-    std::string sizelist;  // "" = none
-    UniqueIdPolicy policy;
-    std::shared_ptr<const MaildropIndex> index;
-    std::size_t digests_read = 0;
-
-    File& deliver(std::string name, std::uint64_t inode, std::string content = "x") {
-        return files.emplace_back(File{std::move(name), inode, std::move(content)});
-    }
-    void remove(std::uint64_t inode) {
-        std::erase_if(files, [inode](const File& file) { return file.inode == inode; });
-    }
-    /// Unique-ids in number order, as a client sees them; what was learnt is the next opening's
-    /// index.
-    std::vector<std::string> open() {
-        std::vector<std::string> ids;
-        for (const auto& [id, file] : open_files()) ids.push_back(id);
-        return ids;
-    }
-    /// By inode.
-    std::map<std::uint64_t, std::string> ids() {
-        std::map<std::uint64_t, std::string> ids;
-        for (const auto& [id, file] : open_files()) ids[file->inode] = id;
-        return ids;
-    }
-    UniqueIdKind kind_of(std::string_view id) const {
-        for (std::uint32_t at = 0; at < index->count(); ++at) {
-            if (index->listed(at).unique_id == id) return index->message(at).id_kind;
-        }
-        FAIL("no such id");
-        return {};
-    }
-
-private:
-    std::vector<std::pair<std::string, const File*>> open_files() {
-        std::vector<ScannedFile> scanned;
-        for (const File& file : files) scanned.push_back({file.name, file.inode, file.folder});
-        const DovecotUidlist dovecot = DovecotUidlist::parse(uidlist);
-        const CourierSizelist courier = CourierSizelist::parse(sizelist);
-        std::optional<IndexLookup> lookup;
-        if (index != nullptr) lookup.emplace(index);
-        UniqueIdAssignment assignment(policy,
-                                      {.previous = lookup ? &*lookup : nullptr,
-                                       .lists = {.dovecot = uidlist.empty() ? nullptr : &dovecot,
-                                                 .courier = sizelist.empty() ? nullptr : &courier}},
-                                      scanned);
-        std::vector<ContentHash> digests;
-        for (const std::uint32_t at : assignment.digests_needed()) {
-            ContentDigest digest;
-            digest.feed(files[at].content);
-            digests.push_back(digest.finish());
-        }
-        digests_read = digests.size();
-        const AssignedIds assigned = assignment.finish(digests);
-        return keep(assigned);
-    }
-
-    std::vector<std::pair<std::string, const File*>> keep(const AssignedIds& assigned) {
-        IndexBuilder builder;
-        std::vector<std::pair<std::string, const File*>> opened;
-        std::set<std::string> seen;
-        for (const AssignedMessage& message : assigned.messages) {
-            const File& file = files[message.file];
-            const std::string id(assigned.unique_id(message));
-            REQUIRE(pop3::is_unique_id(id));
-            REQUIRE(seen.insert(id).second);
-            opened.emplace_back(id, &file);
-            builder.add({file.name, id, file.folder, message.id_kind, file.inode}, {});
-        }
-        for (const RetiredId& retired : assigned.retired) builder.retire(retired);
-        IndexTrust trust;
-        trust.policy = policy.hash();
-        index = builder.build(trust);
-        return opened;
-    }
-};
+using World = UniqueIdsWorld;
 
 UidlFormat format(std::string_view text) { return UidlFormat::compile(text).value(); }
-
-using Ids = std::vector<std::string>;
 
 TEST_CASE("without lists the id is derived from the name, and messages come in order of arrival") {
     World world;
@@ -336,14 +244,14 @@ TEST_CASE("a copied maildrop: inodes change, ids do not, not even among files of
     world.deliver("2.b", 3);
     const auto before = world.ids();
     CHECK(before.at(1) == "1.a");
-    for (File& file : world.files) file.inode += 100;
+    for (MailFile& file : world.files) file.inode += 100;
     const auto after = world.ids();
     CHECK(after.at(101) == before.at(1));
     CHECK(after.at(102) == before.at(2));
     CHECK(after.at(103) == before.at(3));
     SUBCASE("and one of them was lost on the way") {
         world.remove(101);
-        for (File& file : world.files) file.inode += 100;
+        for (MailFile& file : world.files) file.inode += 100;
         CHECK(world.ids().at(202) == before.at(2));
         CHECK(world.index->retired_count() == 1);
     }
@@ -468,7 +376,7 @@ TEST_CASE("property: flags, folders, the order of listing and the loss of the in
         World world = random_world(random);
         const auto ids = world.ids();
         const Ids numbered = world.open();
-        for (File& file : world.files) {
+        for (MailFile& file : world.files) {
             file.name = std::string(base_name(file.name)) + (random() % 2 == 0 ? "" : ":2,RS");
             file.folder = random() % 2 == 0 ? Folder::fresh : Folder::current;
         }
@@ -486,6 +394,7 @@ TEST_CASE("property: flags, folders, the order of listing and the loss of the in
 TEST_CASE(
     "property: removing and delivering messages changes no other's id, and no id ever means two") {
     std::mt19937 random(12);
+    std::size_t kept = 0;
     for (int round = 0; round < 200; ++round) {
         World world = random_world(random);
         std::map<std::string, std::uint64_t> owners;  // every id ever seen
@@ -500,10 +409,11 @@ TEST_CASE(
                 if (!is_new) REQUIRE(owner->second == inode);
             }
             if (!world.files.empty() && random() % 2 == 0) {
-                const File gone = world.files[random() % world.files.size()];
+                const MailFile gone = world.files[random() % world.files.size()];
                 const bool has_twin =
-                    std::ranges::count(world.files, base_name(gone.name),
-                                       [](const File& file) { return base_name(file.name); }) > 1;
+                    std::ranges::count(world.files, base_name(gone.name), [](const MailFile& file) {
+                        return base_name(file.name);
+                    }) > 1;
                 if (has_twin) world.remove(gone.inode);
             }
             // New names, and names that are in use.
@@ -513,12 +423,14 @@ TEST_CASE(
                           next_inode, std::to_string(next_inode));
             ++next_inode;
             const auto after = world.ids();
-            for (const File& file : world.files) {
+            for (const MailFile& file : world.files) {
                 if (before.contains(file.inode))
                     REQUIRE(after.at(file.inode) == before.at(file.inode));
             }
         }
+        kept += world.kept;
     }
+    CHECK(kept > 100);  // both ways were compared
 }
 
 TEST_CASE("many files with one name cost no more than n log n") {
@@ -526,7 +438,7 @@ TEST_CASE("many files with one name cost no more than n log n") {
     for (std::uint64_t inode = 1; inode <= 20000; ++inode) world.deliver("1.a", inode, "same");
     const auto ids = world.ids();
     CHECK(ids.size() == 20000);
-    for (File& file : world.files) file.inode += 100000;
+    for (MailFile& file : world.files) file.inode += 100000;
     CHECK(world.ids().size() == 20000);
 }
 

@@ -28,6 +28,9 @@ public:
         return {copy, text.size()};
     }
 
+    /// What it takes.
+    std::size_t octets() const { return chunks_.size() * chunk_octets; }
+
     static constexpr std::size_t chunk_octets = 16 * 1024;
 
 private:
