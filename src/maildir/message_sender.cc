@@ -26,6 +26,8 @@ bool goes_as_stored(const pop3::MessageMeasure& measure) {
            measure.stuffed_dots <= pop3::stuffed_dots_recorded_max;
 }
 
+std::uint64_t page_after(std::uint64_t offset) { return (offset / page_octets + 1) * page_octets; }
+
 /// Where a chunk of `octets` lies in `buffer`: half a page from where the sink writes what becomes
 /// of it. A load just behind a store, modulo 4096, waits for it: stuffing would take twice as long.
 std::span<char> chunk_of(const Buffer& buffer, std::uint64_t octets) {
@@ -165,10 +167,12 @@ Task<Result<void>> MessageSender::send_top(pop3::BodyLines body) {
     const Buffer chunk = buffers_.acquire();
     pop3::HeadCutter cutter(body);
     pop3::ByteStuffer stuffer;
+    // The headers alone, or with the rest of their page, then a page at a time: of what is not sent
+    // no more is read from the disk than it reads at once.
+    std::uint64_t after = measure_.header_octets;
+    if (body.count() > 0) after = page_after(after);
     for (std::uint64_t offset = 0; offset < measure_.stored_octets && !cutter.done();) {
-        // The headers, then a page at a time: what is not sent is not read from the disk.
-        std::uint64_t after = measure_.header_octets;
-        if (offset >= after) after = (offset / page_octets + 1) * page_octets;
+        if (offset >= after) after = page_after(offset);
         const std::size_t wanted =
             std::min<std::uint64_t>(std::min(after, measure_.stored_octets) - offset, chunk_octets);
         const std::span<char> piece = chunk_of(chunk, wanted);
