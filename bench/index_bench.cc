@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "maildir/index_file.h"
+#include "maildir/kept_ids.h"
 #include "maildir/unique_ids.h"
 
 namespace {
@@ -90,16 +91,26 @@ void walk(benchmark::State& state) {
 }
 BENCHMARK(walk)->Arg(20)->Arg(10'000);
 
+// A listing of the messages of index_of(), which views `names`.
+std::vector<ScannedFile> listing_of(const std::vector<std::string>& names) {
+    std::vector<ScannedFile> files;
+    for (std::size_t at = names.size(); at-- > 0;)
+        files.emplace_back(names[at], 1'000'000 + at, Folder::current);
+    return files;
+}
+
+std::vector<std::string> names_of(std::int64_t messages) {
+    std::vector<std::string> names;
+    for (std::int64_t at = 0; at < messages; ++at) names.push_back(name_of(at));
+    return names;
+}
+
 // A rescan: with the index of the same messages, and without any.
 void assign_ids(benchmark::State& state) {
     const auto index = index_of(state.range(0));
     const bool with_index = state.range(1) != 0;
-    std::vector<std::string> names;
-    std::vector<ScannedFile> files;
-    for (std::int64_t at = 0; at < state.range(0); ++at) names.push_back(name_of(at));
-    for (std::size_t at = names.size(); at-- > 0;) {
-        files.push_back({names[at], 1'000'000 + at, Folder::current});
-    }
+    const std::vector<std::string> names = names_of(state.range(0));
+    const std::vector<ScannedFile> files = listing_of(names);
     const UniqueIdPolicy policy;
     for (auto _ : state) {
         const IndexLookup lookup(index);
@@ -110,6 +121,21 @@ void assign_ids(benchmark::State& state) {
     }
 }
 BENCHMARK(assign_ids)->Args({20, 1})->Args({10'000, 1})->Args({10'000, 0})->Args({100'000, 1});
+
+// The same, where one message has come and the short way tells.
+void keep_ids(benchmark::State& state) {
+    const auto index = index_of(state.range(0));
+    const std::vector<std::string> names = names_of(state.range(0) + 1);
+    const std::vector<ScannedFile> files = listing_of(names);
+    const UniqueIdPolicy policy;
+    for (auto _ : state) {
+        const IndexLookup lookup(index);
+        const auto ids = restante::keep_ids(policy, {.previous = &lookup}, files);
+        if (!ids) state.SkipWithError("the long way decides");
+        benchmark::DoNotOptimize(ids);
+    }
+}
+BENCHMARK(keep_ids)->Arg(20)->Arg(10'000)->Arg(100'000);
 
 void parse_uidlist(benchmark::State& state) {
     std::string text = "3 V1130000000 N999999 G3085f01b7f11094c501100008c4a11c1\n";

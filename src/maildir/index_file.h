@@ -186,8 +186,8 @@ struct NewIndexedMessage {
 /// is ahead of what is left of the old one.
 std::uint32_t next_generation(std::uint32_t previous, WallTime now);
 
-/// Puts an index together; use once. Where the octets of names and ids are as expected, nothing is
-/// copied but these.
+/// Puts an index together; use once. With as many octets of names and ids as expected and no
+/// stuffed dots, only these are copied.
 class IndexBuilder {
 public:
     explicit IndexBuilder(std::size_t messages_expected = 0, std::size_t text_octets_expected = 0);

@@ -105,7 +105,8 @@ bool Contents::is_valid(const MessageRecord& record) const {
     static constexpr auto last_kind = static_cast<unsigned>(UniqueIdKind::foreign);
     if (record.id_kind > last_kind) return false;
     if (record.header_octets > record.stored_octets) return false;
-    return is_name(record.name_at, record.name_octets, record.base_octets) &&
+    const bool is_id_own = record.id_follows != 0 || record.id_octets <= record.name_octets;
+    return is_id_own && is_name(record.name_at, record.name_octets, record.base_octets) &&
            is_id(record.id_at(), record.id_octets) &&
            (record.dots_after == 0 || are_dots_valid(record));
 }

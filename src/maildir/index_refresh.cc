@@ -222,17 +222,17 @@ Task<Result<std::shared_ptr<const MaildropIndex>>> IndexRefresh::make_index(Scan
 /// Nothing: as make_index() has it.
 Task<Result<std::optional<AssignedIds>>> IndexRefresh::assign_ids(Scan& scan, Known& known) {
     const UniqueIdPolicy& policy = context_.options.unique_ids;
-    const ForeignLists lists{known.lists.dovecot ? &*known.lists.dovecot : nullptr,
-                             known.lists.courier ? &*known.lists.courier : nullptr};
     std::optional<AssignedIds> ids;
     std::optional<UniqueIdAssignment> assignment;
     const auto assign = [&] {
-        if (known.is_alike) ids = keep_ids(policy, lists, *known.previous, scan.files);
+        if (known.previous != nullptr && !known.lookup) known.lookup.emplace(known.previous);
+        const UniqueIdSources sources{known.lookup ? &*known.lookup : nullptr,
+                                      {known.lists.dovecot ? &*known.lists.dovecot : nullptr,
+                                       known.lists.courier ? &*known.lists.courier : nullptr}};
+        if (known.is_alike) ids = keep_ids(policy, sources, scan.files);
         if (ids) return;
         sort_files(scan);
-        if (known.previous != nullptr && !known.lookup) known.lookup.emplace(known.previous);
-        assignment.emplace(policy, UniqueIdSources{known.lookup ? &*known.lookup : nullptr, lists},
-                           scan.files);
+        assignment.emplace(policy, sources, scan.files);
     };
     const std::size_t known_count = known.previous == nullptr ? 0 : known.previous->count();
     const std::size_t messages = std::max(scan.files.size(), known_count);
@@ -255,6 +255,8 @@ std::shared_ptr<const MaildropIndex> IndexRefresh::build(const Scan& scan, const
                                                          IndexTrust trust) const {
     std::size_t text_octets = 0;
     for (const ScannedFile& file : scan.files) text_octets += file.name.size();
+    for (const AssignedMessage& message : ids.messages)
+        if (message.id_kind != UniqueIdKind::derived) text_octets += message.unique_id.size();
     IndexBuilder builder(ids.messages.size(), text_octets);
     trust.fresh = trust_in(scan.fresh);
     trust.current = trust_in(scan.current);

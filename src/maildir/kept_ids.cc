@@ -2,14 +2,11 @@
 
 #include <algorithm>
 
-#include "maildir/name_table.h"
-
 namespace restante {
 namespace {
 
-/// Multiplication spreads inodes over the high half, which tells candidates apart, and leaves
-/// those of a row in a row.
-std::uint64_t hash_of(std::uint64_t inode) { return inode * 0x9E37'79B9'7F4A'7C15; }
+/// Beyond this part of the files most are newcomers, and the long way costs no more.
+constexpr std::size_t newcomers_part = 2;
 
 /// A file that the previous index does not know.
 struct Newcomer {
@@ -30,9 +27,13 @@ struct Fate {
 /// A listing beside the index of before.
 class Comparison {
 public:
-    Comparison(const UniqueIdPolicy& policy, const ForeignLists& lists,
-               const MaildropIndex& previous, std::span<const ScannedFile> files)
-        : wanted_(policy, lists), previous_(previous), files_(files), fates_(previous.count()) {}
+    Comparison(const UniqueIdPolicy& policy, const ForeignLists& lists, const IndexLookup& lookup,
+               std::span<const ScannedFile> files)
+        : wanted_(policy, lists),
+          lookup_(lookup),
+          previous_(lookup.index()),
+          files_(files),
+          fates_(previous_.count()) {}
 
     std::optional<AssignedIds> run() {
         if (previous_.is_irreplaceable() || !find_files() || !are_newcomers_new())
@@ -43,48 +44,45 @@ public:
 
 private:
     bool find_files();
+    bool find_file(std::uint32_t file);
     bool are_newcomers_new();
     void place_newcomers();
     AssignedIds in_order();
 
     WantedIds wanted_;
-    const MaildropIndex& previous_;
+    const IndexLookup& lookup_;
+    const MaildropIndex& previous_;  // lookup_'s
     std::span<const ScannedFile> files_;
     std::vector<Fate> fates_;  // of each message of previous_
     std::vector<Newcomer> newcomers_;
 };
 
-// False: two files are one message.
+// False: two files are one message, or have the name of one in another file.
 bool Comparison::find_files() {
-    NameTable positions(previous_.count());
-    for (std::uint32_t at = 0; at < previous_.count(); ++at)
-        positions.insert(hash_of(previous_.inode(at)), at);
-    for (std::uint32_t i = 0; i < files_.size(); ++i) {
-        const ScannedFile& file = files_[i];
-        Fate* known = nullptr;
-        bool is_unchanged = false;
-        positions.visit(hash_of(file.inode), [&](std::uint32_t at) {
-            const IndexedMessage message = previous_.message(at);
-            // Another name: that message is gone, and its inode was given to a new file.
-            if (message.inode != file.inode || message.base != file.base()) return false;
-            known = &fates_[at];
-            is_unchanged = message.name == file.name && message.folder == file.folder &&
-                           message.stored_octets != unmeasured;
-            return true;
-        });
-        if (known == nullptr) {
-            newcomers_.push_back(
-                {i, file.base(), wanted_.of(file.base()), wanted_.number_key(file.base()), 0});
-        } else if (known->is_there) {
-            return false;
-        } else {
-            *known = {i, true, is_unchanged};
-        }
+    const std::size_t newcomers_max = std::max<std::size_t>(16, files_.size() / newcomers_part);
+    for (std::uint32_t file = 0; file < files_.size(); ++file) {
+        if (!find_file(file) || newcomers_.size() > newcomers_max) return false;
     }
     return true;
 }
 
-// No message that is or was there has a name or an id of theirs, nor do two of them.
+bool Comparison::find_file(std::uint32_t file) {
+    const ScannedFile& listed = files_[file];
+    const std::string_view base = listed.base();
+    const std::optional<std::uint32_t> known = lookup_.find(base, listed.inode);
+    if (!known) {
+        newcomers_.push_back({file, base, wanted_.of(base), wanted_.number_key(base), 0});
+        return !lookup_.name(base);
+    }
+    if (fates_[*known].is_there) return false;
+    const IndexedMessage message = previous_.message(*known);
+    const bool is_unchanged = message.name == listed.name && message.folder == listed.folder &&
+                              message.stored_octets != unmeasured;
+    fates_[*known] = {file, true, is_unchanged};
+    return true;
+}
+
+// No message that is or was there has an id of theirs, nor do two of them have one id or name.
 bool Comparison::are_newcomers_new() {
     IdSet names(newcomers_.size());
     IdSet ids(newcomers_.size());
@@ -92,8 +90,7 @@ bool Comparison::are_newcomers_new() {
         if (!names.insert(newcomer.base) || !ids.insert(newcomer.wanted.id)) return false;
     }
     for (std::uint32_t at = 0; !newcomers_.empty() && at < previous_.count(); ++at) {
-        const IndexedMessage message = previous_.message(at);
-        if (names.contains(message.base) || ids.contains(message.unique_id)) return false;
+        if (ids.contains(previous_.listed(at).unique_id)) return false;
     }
     return true;
 }
@@ -135,10 +132,9 @@ AssignedIds Comparison::in_order() {
 
 }  // namespace
 
-std::optional<AssignedIds> keep_ids(const UniqueIdPolicy& policy, const ForeignLists& lists,
-                                    const MaildropIndex& previous,
+std::optional<AssignedIds> keep_ids(const UniqueIdPolicy& policy, const UniqueIdSources& sources,
                                     std::span<const ScannedFile> files) {
-    return Comparison(policy, lists, previous, files).run();
+    return Comparison(policy, sources.lists, *sources.previous, files).run();
 }
 
 }  // namespace restante

@@ -164,15 +164,14 @@ Task<Result<Scan>> scan_maildir(Ring& ring, int maildrop) {
         if (!before) co_return std::unexpected(before.error());
         Result<Pass> pass = co_await list_both(ring, open, *before);
         if (!pass) co_return std::unexpected(pass.error());
-        if (pass->is_clean) {
-            scan = std::move(pass->scan);
-            break;
-        }
+        if (pass->is_clean) co_return std::move(pass->scan);
         scan.fresh = pass->scan.fresh;
         scan.current = pass->scan.current;
         scan.files.insert(scan.files.end(), pass->scan.files.begin(), pass->scan.files.end());
         scan.listings.splice(scan.listings.end(), pass->scan.listings);
     }
+    const auto sort = [&scan] { sort_files(scan); };
+    co_await run_aside(ring, scan.files.size(), sort);
     co_return scan;
 }
 

@@ -32,7 +32,7 @@ struct FolderState {
     bool is_settled = false;
 };
 
-/// Every message file, in the order of the listings; one that was listed again, again.
+/// Every message file, in the order of the listings, or sorted where several count.
 struct Scan {
     std::vector<ScannedFile> files;
     FolderState fresh;
@@ -47,8 +47,8 @@ struct Scan {
 inline constexpr int scans_max = 4;
 Task<Result<Scan>> scan_maildir(Ring& ring, int maildrop);
 
-/// Of files with one base name and inode leaves the one that was listed last, which is the
-/// likeliest to be there still; puts them in order of both.
+/// In order of base name and inode; of files that have both in common that stays which was listed
+/// last, which is the likeliest to be there still.
 void sort_files(Scan& scan);
 
 /// The files of `scan`, which is sorted, with this base name.

@@ -8,8 +8,8 @@ namespace restante {
 
 namespace {
 
-/// To be raised when the rules of derived ids change: ids kept in an index then stay only by
-/// policy.
+/// To be raised when the rules of derived ids or of the messages' order change: both are kept from
+/// index to index as long as the policy is the same.
 constexpr char rules_version = '1';
 
 }  // namespace

@@ -7,11 +7,11 @@
 #include <string>
 #include <string_view>
 
+#include "base/text_arena.h"
 #include "maildir/courier_sizelist.h"
 #include "maildir/dovecot_uidlist.h"
 #include "maildir/index_file.h"
 #include "maildir/maildir_name.h"
-#include "base/text_arena.h"
 #include "maildir/uidl_format.h"
 
 namespace restante {

@@ -70,5 +70,26 @@ TEST_CASE("ids by content and retired ids are for the long way") {
     CHECK(world.kept == 0);
 }
 
+TEST_CASE("where most files are new the long way decides") {
+    World world;
+    world.deliver("10.a", 1);
+    world.open();
+    for (std::uint64_t inode = 2; inode <= 18; ++inode)
+        world.deliver(std::to_string(10 * inode) + ".a", inode);
+    world.open();
+    CHECK(world.kept == 0);
+    world.open();
+    CHECK(world.kept == 1);
+}
+
+TEST_CASE("many names of one file cost no more than n log n") {
+    World world;
+    for (int i = 0; i < 50'000; ++i) world.deliver(std::to_string(i) + ".a", 1);
+    world.open();
+    world.files.pop_back();
+    CHECK(world.open().size() == 49'999);
+    CHECK(world.kept == 1);
+}
+
 }  // namespace
 }  // namespace restante

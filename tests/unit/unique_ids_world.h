@@ -72,11 +72,10 @@ private:
         const CourierSizelist courier = CourierSizelist::parse(sizelist);
         std::optional<IndexLookup> lookup;
         if (index != nullptr) lookup.emplace(index);
-        UniqueIdAssignment assignment(policy,
-                                      {.previous = lookup ? &*lookup : nullptr,
-                                       .lists = {.dovecot = uidlist.empty() ? nullptr : &dovecot,
-                                                 .courier = sizelist.empty() ? nullptr : &courier}},
-                                      scanned);
+        const UniqueIdSources sources{.previous = lookup ? &*lookup : nullptr,
+                                      .lists = {.dovecot = uidlist.empty() ? nullptr : &dovecot,
+                                                .courier = sizelist.empty() ? nullptr : &courier}};
+        UniqueIdAssignment assignment(policy, sources, scanned);
         std::vector<ContentHash> digests;
         for (const std::uint32_t at : assignment.digests_needed()) {
             ContentDigest digest;
@@ -85,13 +84,7 @@ private:
         }
         digests_read = digests.size();
         const AssignedIds assigned = assignment.finish(digests);
-        if (is_as_it_was()) {
-            compare(assigned, scanned,
-                    keep_ids(policy,
-                             {.dovecot = uidlist.empty() ? nullptr : &dovecot,
-                              .courier = sizelist.empty() ? nullptr : &courier},
-                             *index, scanned));
-        }
+        if (is_as_it_was()) compare(assigned, scanned, keep_ids(policy, sources, scanned));
         former_lists_ = {uidlist, sizelist};
         return keep(assigned);
     }
