@@ -11,6 +11,7 @@ import tls
 EXIT_FAILED = 1
 EXIT_FELL_BEHIND = 4
 LASTING_PROFILES = ("keep", "noop")
+FIRST = ("chrt", "--rr", "1")  # before whatever is not real-time
 SECONDS_OVER = 60  # for a run's start, its last sessions and its report
 
 
@@ -98,12 +99,19 @@ def tls_arguments(handshake):
     return [*words, "--tls-resumed", "1"] if handshake == "resumed" else words
 
 
-class Generator:
-    """pop3load at `binary`; its reports go through `folder`."""
+def first_where_allowed():
+    """FIRST, or nothing where whoever runs this may not ask for it."""
+    return FIRST if subprocess.run([*FIRST, "true"], capture_output=True, check=False).returncode == 0 else ()
 
-    def __init__(self, binary, folder):
+
+class Generator:
+    """pop3load at `binary`; its reports go through `folder`. `first` goes before its command line where it measures
+    latency: FIRST, or nothing."""
+
+    def __init__(self, binary, folder, first=()):
         self.binary = binary
         self.json_path = os.path.join(folder, "pop3load.json")
+        self.first = first
 
     def run(self, server, workload, seconds, warm_up, seed=1):
         """One slice of `workload` against `server` (peers.Running)."""
@@ -111,9 +119,11 @@ class Generator:
         words = arguments(workload.load, workload.mail_set, place.tls_port if handshake else place.port, seconds,
                           warm_up, seed)
         words += tls_arguments(handshake)
+        first = ()
         if workload.figure == "p99":
             words += ["--threshold", "p99<60s"]  # never broken: pop3load must have been in time at its own p99, too
-        command = [self.binary, *words,
+            first = self.first
+        command = [*first, self.binary, *words,
                    "--server-cgroup", server.group.cpu_folder, "--json", self.json_path]
         with contextlib.suppress(FileNotFoundError):
             os.remove(self.json_path)

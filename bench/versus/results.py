@@ -43,6 +43,10 @@ NOTES = [
     "Memory of idle connections is what the last nine tenths of them add, by their number: all in is what the control group is charged, the kernel's memory for sockets, "
     "files and folders included; user space is anonymous memory of the server's processes.",
 ]
+GENERATOR_FIRST = ("Rows of p99: the load generator runs at real-time priority, before all servers, so that what it waits "
+                   "for a processor is not told of them.")
+GENERATOR_NOT_FIRST = ("Rows of p99: the load generator could not be given real-time priority, and what it waited for a "
+                       "processor is told of the servers.")
 
 
 def as_json(outcomes, context):
@@ -50,11 +54,12 @@ def as_json(outcomes, context):
     return {"schema": SCHEMA, **context, "workloads": [of_workload(outcome) for outcome in outcomes]}
 
 
-def context_of(pace_name, accounting, servers, skipped):
+def context_of(pace_name, accounting, servers, skipped, is_load_first):
+    """`is_load_first`: whether the load generator may go before all servers."""
     return {"date": now(), "pace": pace_name, "machine": machine.describe(),
             "accounting": accounting,
             "servers": {peer.name: {"title": peer.title, "version": peer.version()} for peer in servers},
-            "skipped": skipped, "notes": NOTES}
+            "skipped": skipped, "notes": [*NOTES, GENERATOR_FIRST if is_load_first else GENERATOR_NOT_FIRST]}
 
 
 def now():

@@ -122,9 +122,11 @@ def compare(options, chosen, wanted):
         say(f"skipped: {name}: {reason}")
     if not taking_part:
         raise Unprepared("None of the servers is here. Run tools/build release; --install installs Dovecot.")
-    context = results.context_of(options.pace, hierarchies.description(), taking_part, skipped)
+    first = load.first_where_allowed()
+    context = results.context_of(options.pace, hierarchies.description(), taking_part, skipped, bool(first))
     with own_folder(options) as folder:
-        outcomes = in_folder(folder, options, chosen, taking_part, hierarchies, binary)
+        outcomes = in_folder(folder, options, chosen, taking_part, hierarchies,
+                             load.Generator(binary, folder, first))
     data = results.as_json(outcomes, context)
     tell(options.output, "versus", data, page.render(data), table.render(data))
     with open(os.path.join(options.output, "versus.md"), "w", encoding="utf-8") as file:
@@ -190,16 +192,16 @@ def check_folder(folder):
         path = os.path.dirname(path)
 
 
-def in_folder(folder, options, chosen, taking_part, hierarchies, binary):
+def in_folder(folder, options, chosen, taking_part, hierarchies, generator):
     """Everything is started and stopped here."""
-    mail = store.Store(folder, mail_owner(), binary)
+    mail = store.Store(folder, mail_owner(), generator.binary)
     users = write_users(folder, options.build)
     name = f"restante-versus-{os.getpid()}"
     started = servers.make_servers(
         taking_part, folder, mail, users,
         lambda peer, charges_sockets: cgroups.Group(hierarchies, f"{name}-{peer}", charges_sockets),
         tls.make(folder, mail_owner()))
-    bench = measure.Bench(started, load.Generator(binary, folder), PACES[options.pace], say)
+    bench = measure.Bench(started, generator, PACES[options.pace], say)
     try:
         return bench.run(chosen)
     finally:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import types
 import unittest
+from unittest import mock
 
 import harness
 
@@ -269,6 +270,27 @@ class LoadTest(unittest.TestCase):
                 self.assertEqual("--rate" in words, workload.load.rate > 0)
                 self.assertEqual("--connections" in words, workload.load.connections > 0)
                 self.assertGreaterEqual(workload.mail_set.users, workload.load.connections)
+
+    def test_the_generator_goes_first_where_latency_is_measured(self):
+        with tempfile.TemporaryDirectory() as folder:
+            asked = self.commands(folder, load.FIRST)
+        self.assertEqual({name for name, command in asked.items() if command[:3] == [*load.FIRST]},
+                         {"poll-p99-own", "poll-p99-same"})
+        self.assertEqual({command[0] for name, command in asked.items() if "p99" not in name}, {"pop3load"})
+
+    def commands(self, folder, first):
+        """What is run for each row, by name."""
+        place = types.SimpleNamespace(port=110, tls_port=995, tls=None)
+        server = types.SimpleNamespace(place=place, group=types.SimpleNamespace(cpu_folder=folder),
+                                       peer=types.SimpleNamespace(name="restante", handshake=lambda _: ""))
+        asked = {}
+        for workload in workloads.all_workloads():
+            if workload.load is not None:
+                with mock.patch.object(load.subprocess, "run", side_effect=FileNotFoundError) as run, \
+                     self.assertRaises(FileNotFoundError):
+                    load.Generator("pop3load", folder, first).run(server, workload, 1, 0.1)
+                asked[workload.name] = run.call_args.args[0]
+        return asked
 
 
 class RowsTest(unittest.TestCase):
