@@ -205,20 +205,29 @@ io_uring_sqe& UringQueue::entry() {
 
 int UringQueue::submit() { return std::min(io_uring_submit(ring_.get()), 0); }
 
-void UringQueue::wait(Instant look) {
-    io_uring_cqe* first = nullptr;
-    if (look == never) {
-        io_uring_submit_and_wait_timeout(ring_.get(), &first, 1, nullptr, nullptr);
-        return;
-    }
+// A time-out of each wait would be a timer to start and to stop in each turn. Most turns end long
+// before, and the next has mostly the same deadline.
+void UringQueue::wait(Instant look, std::uint64_t alarm, std::uint64_t update) {
     if (look == Instant()) {
         // -EBUSY, -EAGAIN: completions have to be taken first, which comes next.
         io_uring_submit_and_get_events(ring_.get());
         return;
     }
-    const Duration ahead = std::max(look - read_monotonic_clock(), Duration(0));
-    __kernel_timespec timeout{ahead.count() / 1'000'000'000, ahead.count() % 1'000'000'000};
-    io_uring_submit_and_wait_timeout(ring_.get(), &first, 1, &timeout, nullptr);
+    if (look < alarm_) {
+        const std::int64_t since_boot = look.time_since_epoch().count();
+        alarm_time_ = {since_boot / 1'000'000'000, since_boot % 1'000'000'000};
+        io_uring_sqe& request = entry();
+        if (alarm_ == never) {
+            io_uring_prep_timeout(&request, &alarm_time_, 0, IORING_TIMEOUT_ABS);
+            io_uring_sqe_set_data64(&request, alarm);
+        } else {
+            io_uring_prep_timeout_update(&request, &alarm_time_, alarm, IORING_TIMEOUT_ABS);
+            io_uring_sqe_set_data64(&request, update);
+            if (can_skip_) io_uring_sqe_set_flags(&request, IOSQE_CQE_SKIP_SUCCESS);
+        }
+        alarm_ = look;
+    }
+    io_uring_submit_and_wait(ring_.get(), 1);
 }
 
 std::span<UringQueue::Event> UringQueue::take(std::span<Event> events) {

@@ -1,6 +1,8 @@
 #pragma once
 /// io_uring itself: its set-up, what can be asked of it, and its completions (liburing).
 
+#include <linux/time_types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -67,8 +69,11 @@ public:
 
     /// 0 or -errno, where the kernel takes nothing at all.
     int submit();
-    /// Submits, then waits for a completion until `look`; not at all where that has passed.
-    void wait(Instant look);
+    /// Submits, then waits for a completion until `look`, or not so long; not at all where that is
+    /// Instant(). A request of its own keeps the time: `alarm` completes when it is over, which
+    /// alarm_has_rung() is to be told; `update`, which puts it forward, says nothing.
+    void wait(Instant look, std::uint64_t alarm, std::uint64_t update);
+    void alarm_has_rung() { alarm_ = never; }
     /// Takes completions that there are; the part of `events` that it has filled.
     std::span<Event> take(std::span<Event> events);
 
@@ -85,6 +90,8 @@ private:
     void prepare_send(const Operation& operation, io_uring_sqe& entry) const;
 
     std::unique_ptr<io_uring, Free> ring_;
+    Instant alarm_ = never;           // when the alarm will complete; `never`: there is none
+    __kernel_timespec alarm_time_{};  // the same; read when it is submitted
     bool is_made_ = false;
     bool can_skip_ = false;
     bool can_send_zero_copy_ = false;

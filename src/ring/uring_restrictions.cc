@@ -52,6 +52,8 @@ int enable_restricted_ring(int ring) {
                                 operation(IORING_OP_RECV),
                                 operation(IORING_OP_SEND),
                                 operation(IORING_OP_SPLICE),
+                                operation(IORING_OP_TIMEOUT),
+                                operation(IORING_OP_TIMEOUT_REMOVE),
                                 operation(IORING_OP_WRITE),
                                 flags(IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS | IOSQE_BUFFER_SELECT),
                                 registering(IORING_UNREGISTER_RING_FDS),

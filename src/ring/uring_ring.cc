@@ -23,6 +23,7 @@ constexpr std::size_t completions_a_turn_max = 256;
 /// user_data of completions that are no Operation's; real ones carry generation << 32 | slot.
 constexpr std::uint64_t wake_data = ~std::uint64_t{0};
 constexpr std::uint64_t ignored_data = wake_data - 1;
+constexpr std::uint64_t alarm_data = wake_data - 2;
 /// Marks the first half of an exchange or of a splice.
 constexpr std::uint64_t sending_bit = std::uint64_t{1} << 63;
 /// Marks the cancellation of an operation.
@@ -158,7 +159,7 @@ void UringRing::close(int fd) {
 // Completions are copied before any is handled: handling asks for more, which may have to enter the
 // kernel.
 void UringRing::turn() {
-    queue_.wait(services_.next_look());
+    queue_.wait(services_.next_look(), alarm_data, ignored_data);
     services_.begin_turn();
     Event events[completions_a_turn_max];
     for (const Event& event : queue_.take(events)) handle(event);
@@ -167,6 +168,7 @@ void UringRing::turn() {
 
 void UringRing::handle(const Event& event) {
     if (event.data == ignored_data) return;
+    if (event.data == alarm_data) return queue_.alarm_has_rung();
     if (event.is_notice()) return;
     if (event.data == wake_data) {
         // The completion queue's overflow ends a multishot.

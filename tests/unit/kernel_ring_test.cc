@@ -98,6 +98,28 @@ TEST_CASE_TEMPLATE(
     CHECK(exchange("+OK\r\n", std::chrono::seconds(10)) == -EPIPE);
 }
 
+TEST_CASE_TEMPLATE("who sleeps shorter wakes first, whoever began", Kernel, OnUring, OnEpoll) {
+    RingWorld<Kernel> world;
+    const auto sleep = [&](Duration time) {
+        return Request::sleep().until(world.ring().now() + time);
+    };
+    Operation longest(sleep(std::chrono::seconds(5)));
+    world.start(longest);
+    for (const int milliseconds : {60, 20, 40, 10}) {
+        Operation longer(sleep(std::chrono::seconds(2)));
+        world.start(longer);
+        world.ring().wake();
+        world.ring().turn();
+        CHECK(world.ask(sleep(std::chrono::milliseconds(milliseconds))) == -ETIMEDOUT);
+        REQUIRE(longer.in_flight);
+        world.ring().cancel(longer);
+        while (longer.in_flight) world.ring().turn();
+    }
+    REQUIRE(longest.in_flight);
+    world.ring().cancel(longest);
+    while (longest.in_flight) world.ring().turn();
+}
+
 TEST_CASE_TEMPLATE("what is cancelled completes with -ECANCELED; a sleep too", Kernel, OnUring,
                    OnEpoll) {
     RingWorld<Kernel> world;
